@@ -1,0 +1,114 @@
+import type { Kind } from '../snapshot/layout.ts';
+import type { Node } from '../snapshot/node.ts';
+
+/** What differs between services, as data: read by the plan and by the contract suite, never by name of the service. */
+export interface Traits {
+  readonly kind: Kind;
+  /** Nodes arrive in ascending byte order of their keys. */
+  readonly ordered: boolean;
+  /** One node may have a value and children at once. */
+  readonly valueAndChildren: boolean;
+  /** A node may be without data (`null`), whether or not it has children. */
+  readonly nullLeaf: boolean;
+  /** A node can be created only where its parent exists, and a parent is a node of its own. */
+  readonly parentsFirst: boolean;
+  /** All keys of one read come from one moment. */
+  readonly pointInTime: boolean;
+  /** The largest value, in bytes, that a server of default configuration takes. */
+  readonly maxValueBytes: number;
+}
+
+/** Which live tree this is. Nothing secret: it goes into the commit message. */
+export interface Identity {
+  /** The server's version, where it tells. */
+  readonly version: string | undefined;
+  /** Endpoints and root, without credentials, as they could be given on the command line again. */
+  readonly source: string;
+  /** What stays the same for as long as it is the same cluster: etcd's cluster id, a directory's real path. */
+  readonly cluster: string;
+}
+
+/** A node that exists, or may exist, and could not be read. Never the same as a node that is gone. */
+export interface Unreadable {
+  readonly key: Uint8Array;
+  readonly reason: string;
+  /** Nothing below the node could be read either. */
+  readonly subtree: boolean;
+}
+
+/** Something that the driver passed over on purpose: a symbolic link, a socket. */
+export interface Skipped {
+  readonly key: Uint8Array;
+  readonly reason: string;
+}
+
+/**
+ * What a read yields: any number of batches, then exactly one `end`. A stream that finishes without `end` broke off,
+ * and nothing may be made of it.
+ */
+export type ReadEvent =
+  | {
+      readonly type: 'batch';
+      readonly nodes: readonly Node[];
+      readonly unreadable?: readonly Unreadable[];
+      readonly skipped?: readonly Skipped[];
+    }
+  | ({ readonly type: 'end' } & Reading);
+
+/** How a read went. */
+export interface Reading {
+  /** `exact`: one moment. `quiescent`: nothing moved while reading. `fuzzy`: something did, within `window`. */
+  readonly consistency: 'exact' | 'quiescent' | 'fuzzy';
+  readonly window?: string;
+  /** The service's own clock at the time of the snapshot (etcd revision, Consul index, zxid), where it has one. */
+  readonly revision: string | undefined;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * Only keys that begin with one of these matter; empty means all below the root. A driver narrows its requests by
+   * it where that is cheap, and may yield more.
+   */
+  readonly prefixes?: readonly Uint8Array[];
+}
+
+/** What became of one node that was to be created. The service itself decided it, atomically. */
+export type Outcome =
+  | { readonly status: 'created' }
+  | { readonly status: 'exists'; readonly same: boolean }
+  | { readonly status: 'failed'; readonly reason: string };
+
+/**
+ * A live tree that can be read, and to which missing nodes can be added. There is no update and no delete, so that
+ * no caller can break the promise that a restore only creates.
+ *
+ * Every method throws `TreekeeperError('unreachable')` when the service does not answer within the deadline or refuses the
+ * credentials as a whole; what concerns one node only is an `Unreadable` or an `Outcome`.
+ */
+export interface Service extends AsyncDisposable {
+  readonly traits: Traits;
+  /** The configured root: every key that is read lies below it, and nothing is created outside. Empty: the whole tree. */
+  readonly root: Uint8Array;
+  identity(): Promise<Identity>;
+  /**
+   * Each node once. Where `traits.ordered` is set, in ascending byte order of the keys, `unreadable` ones excepted.
+   * Throws `RestartRead` when what was read so far is worthless and a fresh read may succeed (etcd compaction).
+   */
+  read(options?: ReadOptions): AsyncIterable<ReadEvent>;
+  /** Why this service cannot hold the node at all, or `undefined` where it can. Asks nobody; used for the plan. */
+  refuse(node: Node): string | undefined;
+  /**
+   * Creates each node that is missing; one that exists is left as it is and compared. Outcomes are in the order of
+   * `nodes`. Parents must come before children where `traits.parentsFirst`. Safe to repeat.
+   */
+  create(nodes: readonly Node[], signal?: AbortSignal): Promise<readonly Outcome[]>;
+}
+
+/** Thrown by `read` when it must be started again from nothing. */
+export class RestartRead extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'RestartRead';
+  }
+}

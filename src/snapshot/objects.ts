@@ -1,0 +1,29 @@
+/** A Git object id: 40 lower-case hex digits (SHA-1). */
+export type Oid = string;
+
+/** A blob that is no ciphertext or tree of ours is never executable or a link, so these two modes are all we write. */
+export const fileMode = '100644';
+export const directoryMode = '40000';
+
+/** One line of a Git tree. `name` holds one character per byte (latin1), so that any bytes survive. */
+export interface TreeEntry {
+  /** As Git writes it, without leading zeros: `100644`, `40000`; foreign trees may hold others. */
+  readonly mode: string;
+  readonly name: string;
+  readonly oid: Oid;
+}
+
+/**
+ * Where a snapshot's objects go. Both calls return the id at once; the object may reach the disk later, and nothing
+ * counts until the sink's owner has finished it.
+ */
+export interface ObjectSink {
+  blob(content: Uint8Array): Oid;
+  /** `content` is a serialised tree, as `encodeTree` makes it. */
+  tree(content: Uint8Array): Oid;
+}
+
+/** Where trees are read from. Throws `TreekeeperError('integrity')` where the object is missing, damaged or no tree. */
+export interface TreeSource {
+  readTree(oid: Oid): Promise<readonly TreeEntry[]>;
+}

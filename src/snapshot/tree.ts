@@ -1,0 +1,49 @@
+import { TreekeeperError } from '../errors.ts';
+import { directoryMode, type TreeEntry } from './objects.ts';
+
+/**
+ * Serialises a Git tree, without the object header. The entries may come in any order; two of the same name are a
+ * defect of the caller.
+ */
+export function encodeTree(entries: readonly TreeEntry[]): Buffer {
+  const sorted = [...entries].sort((a, b) => (sortName(a) < sortName(b) ? -1 : 1));
+  let size = 0;
+  for (const { mode, name } of sorted) size += mode.length + name.length + 22;
+
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { mode, name, oid } of sorted) {
+    at += bytes.latin1Write(`${mode} ${name}\0`, at);
+    at += bytes.hexWrite(oid, at);
+  }
+  return bytes;
+}
+
+/**
+ * The entries of a serialised tree, in Git's order. Modes and names are taken as they stand, since foreign trees may
+ * hold anything; only the framing is checked. Throws `TreekeeperError('integrity')` where that is broken.
+ */
+export function decodeTree(content: Uint8Array): TreeEntry[] {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const entries: TreeEntry[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const space = bytes.indexOf(0x20, at);
+    const end = bytes.indexOf(0, space + 1);
+    if (space < 0 || end < 0 || end + 21 > bytes.length) {
+      throw new TreekeeperError('integrity', 'a tree object ends in the middle of an entry');
+    }
+    entries.push({
+      mode: bytes.latin1Slice(at, space),
+      name: bytes.latin1Slice(space + 1, end),
+      oid: bytes.hexSlice(end + 1, end + 21),
+    });
+    at = end + 21;
+  }
+  return entries;
+}
+
+/** Git orders a directory as if its name ended in `/` (base_name_compare in git's tree.c), byte by byte. */
+function sortName(entry: TreeEntry): string {
+  return entry.mode === directoryMode ? `${entry.name}/` : entry.name;
+}

@@ -92,7 +92,8 @@ export interface Service extends AsyncDisposable {
   readonly root: Uint8Array;
   identity(): Promise<Identity>;
   /**
-   * Each node once. Where `traits.ordered` is set, in ascending byte order of the keys, `unreadable` ones excepted.
+   * Each node once. Where `traits.ordered` is set, in ascending byte order of the keys, `unreadable` ones
+   * included.
    * Throws `RestartRead` when what was read so far is worthless and a fresh read may succeed (etcd compaction).
    */
   read(options?: ReadOptions): AsyncIterable<ReadEvent>;

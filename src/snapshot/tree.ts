@@ -13,8 +13,8 @@ export function encodeTree(entries: readonly TreeEntry[]): Buffer {
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
   for (const { mode, name, oid } of sorted) {
-    at += bytes.latin1Write(`${mode} ${name}\0`, at);
-    at += bytes.hexWrite(oid, at);
+    at += bytes.write(`${mode} ${name}\0`, at, 'latin1');
+    at += bytes.write(oid, at, 'hex');
   }
   return bytes;
 }
@@ -34,9 +34,9 @@ export function decodeTree(content: Uint8Array): TreeEntry[] {
       throw new TreekeeperError('integrity', 'a tree object ends in the middle of an entry');
     }
     entries.push({
-      mode: bytes.latin1Slice(at, space),
-      name: bytes.latin1Slice(space + 1, end),
-      oid: bytes.hexSlice(end + 1, end + 21),
+      mode: bytes.toString('latin1', at, space),
+      name: bytes.toString('latin1', space + 1, end),
+      oid: bytes.toString('hex', end + 1, end + 21),
     });
     at = end + 21;
   }

@@ -1,4 +1,4 @@
-import type { Oid, TreeSource } from '../snapshot/objects.ts';
+import type { ObjectSource, Oid } from '../snapshot/objects.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit' | 'tag';
 
@@ -13,7 +13,7 @@ export interface GitObject {
  * `cat-file --batch` and isomorphic-git (for machines without a git binary); walks, history and diffs are written
  * once, over this interface.
  */
-export interface ObjectReader extends TreeSource, AsyncDisposable {
+export interface ObjectReader extends ObjectSource, AsyncDisposable {
   /**
    * The id that a plain name stands for: a full ref name, a branch, a tag, a full or abbreviated (four digits or more)
    * object id, or `HEAD`. No operators (`~`, `^`, `@{}`): those are resolved above. `undefined` where there is no such name.

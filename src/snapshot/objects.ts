@@ -15,10 +15,11 @@ export interface TreeEntry {
 
 /**
  * Where a snapshot's objects go. Both calls return the id at once; the object may reach the disk later, and nothing
- * counts until the sink's owner has finished it.
+ * counts until the sink's owner has finished it. Trees, and blobs marked `keep` (keys that are too long for a path), can
+ * be read back from the sink before that.
  */
 export interface ObjectSink {
-  blob(content: Uint8Array): Oid;
+  blob(content: Uint8Array, keep?: 'keep'): Oid;
   /** `content` is a serialised tree, as `encodeTree` makes it. */
   tree(content: Uint8Array): Oid;
 }
@@ -26,4 +27,9 @@ export interface ObjectSink {
 /** Where trees are read from. Throws `TreekeeperError('integrity')` where the object is missing, damaged or no tree. */
 export interface TreeSource {
   readTree(oid: Oid): Promise<readonly TreeEntry[]>;
+}
+
+/** Where blobs are read from too, on the same terms. */
+export interface ObjectSource extends TreeSource {
+  readBlob(oid: Oid): Promise<Uint8Array>;
 }

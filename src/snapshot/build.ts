@@ -1,0 +1,152 @@
+import { type Child, encodeDirectory, type Value } from './directory.ts';
+import type { Layout } from './layout.ts';
+import { encodeLong, longName, type LongNode } from './long.ts';
+import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry } from './objects.ts';
+import { isLong, keyAt, latin1, placeOf } from './paths.ts';
+import { encodeTree } from './tree.ts';
+
+/** Where a builder's nodes come from and where its trees go. */
+export interface BuildInput {
+  readonly layout: Layout;
+  readonly root: Uint8Array;
+  readonly sink: ObjectSink;
+  /** Keys come in ascending byte order, so that a directory can be closed as soon as a key outside of it comes. */
+  readonly ordered: boolean;
+}
+
+/** Builds the tree of a store from its nodes. The tree depends on the nodes alone, never on their order. */
+export interface TreeBuilder {
+  /** Nodes so far. */
+  readonly count: number;
+  /** A node with its value (`null`: without data) and attributes, both already in the sink. */
+  add(key: Uint8Array, value: Value | null, attributes: Oid | undefined): void;
+  /** Everything at and below `key`, as it lies in an earlier snapshot at the same place. */
+  graft(key: Uint8Array, tree: Oid): void;
+  /** The tree of the whole store, with its manifest. The builder is spent afterwards. */
+  finish(manifest: Oid): Oid;
+}
+
+/** A place in the tree while it is being built. Mutable, since there is one for each node. */
+interface Slot {
+  value: Value | null | undefined;
+  attributes: Oid | undefined;
+  children: Map<string, Slot> | undefined;
+  /** Set once the directory is closed; `value` and `attributes` lie in it. */
+  tree: Oid | undefined;
+}
+
+/** One tree of slots with the path that is open in it. */
+interface Trie {
+  readonly top: Slot;
+  segments: readonly string[];
+  slots: Slot[];
+}
+
+export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuilder {
+  // Keys with and without a leading `/` interleave in byte order, so each kind has an open path of its own.
+  const absolute = newTrie();
+  const relative = newTrie();
+  const long: LongNode[] = [];
+  let count = 0;
+
+  function slotFor(trie: Trie, segments: readonly string[]): Slot {
+    const shared = sharedDepth(trie.segments, segments);
+    if (ordered) for (let depth = trie.slots.length - 1; depth >= shared; depth--) close(trie.slots[depth]);
+    trie.slots.length = shared;
+    trie.segments = segments;
+
+    let slot = trie.slots[shared - 1] ?? trie.top;
+    for (let depth = shared; depth < segments.length; depth++) {
+      slot = childOf(slot, segments[depth] ?? '');
+      trie.slots.push(slot);
+    }
+    return slot;
+  }
+
+  function close(slot: Slot | undefined): void {
+    if (!slot?.children || slot.tree !== undefined) return;
+    slot.tree = sink.tree(encodeTree(directoryEntries(slot)));
+    slot.children = undefined;
+  }
+
+  function directoryEntries(slot: Slot): TreeEntry[] {
+    const children = new Map<string, Child>();
+    for (const [segment, child] of slot.children ?? []) {
+      close(child);
+      children.set(segment, asChild(child));
+    }
+    return encodeDirectory({ own: slot, children }, sink);
+  }
+
+  function asChild(slot: Slot): Child {
+    if (slot.tree !== undefined) return { tree: slot.tree };
+    if (slot.value) return { tree: undefined, value: slot.value, attributes: slot.attributes };
+    return { tree: sink.tree(encodeTree(encodeDirectory({ own: slot, children: new Map() }, sink))) };
+  }
+
+  return {
+    get count() {
+      return count;
+    },
+
+    add(key, value, attributes) {
+      count += 1;
+      const place = placeIn(key);
+      if (isLong(place)) {
+        long.push({ key: keyAt(place, new Uint8Array(), layout), value, attributes });
+        return;
+      }
+      const slot = slotFor(place.relative ? relative : absolute, place.segments);
+      slot.value = value;
+      slot.attributes = attributes;
+    },
+
+    graft(key, tree) {
+      const place = placeIn(key);
+      slotFor(place.relative ? relative : absolute, place.segments).tree = tree;
+    },
+
+    finish(manifest) {
+      // The root of a store is never marked as a leaf without data: its directory is always there.
+      if (absolute.top.value === null) absolute.top.value = undefined;
+      const entries = directoryEntries(absolute.top);
+      if (relative.top.children) {
+        entries.push({ mode: directoryMode, name: '%rel', oid: sink.tree(encodeTree(directoryEntries(relative.top))) });
+      }
+      if (long.length > 0) entries.push({ mode: directoryMode, name: longName, oid: encodeLong(long, sink) });
+      entries.push({ mode: fileMode, name: '%store.json', oid: manifest });
+      return sink.tree(encodeTree(entries));
+    },
+  };
+
+  function placeIn(key: Uint8Array) {
+    const place = placeOf(key, root, layout);
+    if (!place) throw new Error(`the key ${latin1(key)} is not below the root ${latin1(root)}`);
+    return place;
+  }
+}
+
+function newTrie(): Trie {
+  return { top: newSlot(), segments: [], slots: [] };
+}
+
+function newSlot(): Slot {
+  return { value: undefined, attributes: undefined, children: undefined, tree: undefined };
+}
+
+function childOf(parent: Slot, segment: string): Slot {
+  if (parent.tree !== undefined) throw new Error('a key came after its directory was closed: the service is not ordered');
+  parent.children ??= new Map();
+  let child = parent.children.get(segment);
+  if (!child) {
+    child = newSlot();
+    parent.children.set(segment, child);
+  }
+  return child;
+}
+
+function sharedDepth(a: readonly string[], b: readonly string[]): number {
+  let depth = 0;
+  while (depth < a.length && depth < b.length && a[depth] === b[depth]) depth++;
+  return depth;
+}

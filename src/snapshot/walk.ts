@@ -1,0 +1,157 @@
+import { TreekeeperError } from '../errors.ts';
+import { type Child, type Directory, decodeDirectory, type Own, type Value } from './directory.ts';
+import { type Layout, layouts } from './layout.ts';
+import { decodeLong, longName } from './long.ts';
+import { decodeManifest, type Manifest, manifestName } from './manifest.ts';
+import { directoryMode, fileMode, type ObjectSource, type Oid, type TreeEntry } from './objects.ts';
+import { keyAt, latin1, type Place, placeOf } from './paths.ts';
+
+/** One node of a snapshot, with its contents by id. */
+export interface Entry {
+  readonly key: Uint8Array;
+  readonly value: Value | null;
+  readonly attributes: Oid | undefined;
+}
+
+/** A store at one commit, opened for reading. */
+export interface Snapshot {
+  /** The store's name, for messages. */
+  readonly store: string;
+  readonly tree: Oid;
+  readonly manifest: Manifest;
+  readonly source: ObjectSource;
+}
+
+/** A directory of a snapshot with what leads to it. */
+export interface Opened {
+  readonly directory: Directory;
+  readonly place: Place;
+}
+
+export const relativeName = '%rel';
+
+/** Reads the manifest of the store whose directory is `tree`. Throws as `decodeManifest` does. */
+export async function openSnapshot(store: string, tree: Oid, source: ObjectSource): Promise<Snapshot> {
+  const entry = (await source.readTree(tree)).find(({ name }) => name === manifestName);
+  if (entry?.mode !== fileMode) {
+    throw new TreekeeperError('integrity', `the directory ${store} is not a store: it has no ${manifestName}`);
+  }
+  return { store, tree, manifest: decodeManifest(await source.readBlob(entry.oid), store), source };
+}
+
+/**
+ * Visits every node at and below `below` (all of them without it), parents before children and siblings in byte order;
+ * the few with very long keys come last. Throws `TreekeeperError('integrity')` at the first thing that is not of the format.
+ */
+export async function walkSnapshot(snapshot: Snapshot, visit: (entry: Entry) => void, below?: Uint8Array): Promise<void> {
+  const { manifest, source, store } = snapshot;
+  const layout = layouts[manifest.service];
+  const from = below === undefined ? undefined : placeBelow(below, manifest, layout);
+  if (below !== undefined && from === undefined) return;
+  const top = await openTop(snapshot);
+
+  for (const trie of top.tries) {
+    if (from && from.relative !== trie.place.relative) continue;
+    const opened = await descend(trie, from?.segments ?? [], snapshot);
+    if (opened) await walkDirectory(opened, snapshot, visit);
+  }
+
+  if (top.long === undefined) return;
+  for (const node of await decodeLong(top.long, source, `${store}/${longName}`)) {
+    const place = placeOf(node.key, new Uint8Array(), layout);
+    if (place && (!from || isBelow(place, from))) visit({ ...node, key: keyAt(place, manifest.root, layout) });
+  }
+}
+
+/** The parts of a store's own directory: the directories that keys begin in, and the tree of the very long ones. */
+export async function openTop({ source, store, tree }: Snapshot): Promise<{ tries: Opened[]; long: Oid | undefined }> {
+  const marked = new Map<string, TreeEntry>();
+  const rest: TreeEntry[] = [];
+  for (const entry of await source.readTree(tree)) {
+    if (entry.name === manifestName || ([longName, relativeName].includes(entry.name) && entry.mode === directoryMode)) {
+      marked.set(entry.name, entry);
+    } else {
+      rest.push(entry);
+    }
+  }
+
+  const tries: Opened[] = [{ directory: await decodeDirectory(rest, source, store), place: { relative: false, segments: [] } }];
+  const relative = marked.get(relativeName);
+  if (relative) {
+    const directory = await openChild({ tree: relative.oid }, source, `${store}/${relativeName}`);
+    tries.push({ directory, place: { relative: true, segments: [] } });
+  }
+  return { tries, long: marked.get(longName)?.oid };
+}
+
+/** A child as a directory; a leaf is one without children. */
+export async function openChild(child: Child, source: ObjectSource, where: string): Promise<Directory> {
+  if (child.tree === undefined) return { own: child, children: new Map() };
+  return decodeDirectory(await source.readTree(child.tree), source, where);
+}
+
+/** The node that a directory stands for, if it stands for one. */
+export function nodeAt(place: Place, own: Own, manifest: Manifest): Entry | undefined {
+  const layout = layouts[manifest.service];
+  const isRoot = place.segments.length === 0;
+  const implied = layout.parents === 'nodes' && (isRoot ? layout.keys === 'absolute' : !place.relative) ? null : undefined;
+  const value = own.value === undefined ? implied : own.value;
+  if (value === undefined) return undefined;
+  return { key: keyAt(place, manifest.root, layout), value, attributes: own.attributes };
+}
+
+export function childPlace({ relative, segments }: Place, segment: string): Place {
+  return { relative, segments: [...segments, segment] };
+}
+
+/** For messages: where in the repository a place is, near enough to find it. */
+export function whereIs(store: string, { segments }: Place): string {
+  return [store, ...segments].join('/');
+}
+
+async function descend(trie: Opened, segments: readonly string[], { source, store }: Snapshot): Promise<Opened | undefined> {
+  let { directory, place } = trie;
+  for (const segment of segments) {
+    const child = directory.children.get(segment);
+    if (!child) return undefined;
+    place = childPlace(place, segment);
+    directory = await openChild(child, source, whereIs(store, place));
+  }
+  return { directory, place };
+}
+
+/** Enough requests in flight to keep a reader busy, few enough that a wide directory stays small in memory. */
+const readAhead = 64;
+
+async function walkDirectory({ directory, place }: Opened, snapshot: Snapshot, visit: (entry: Entry) => void): Promise<void> {
+  const node = nodeAt(place, directory.own, snapshot.manifest);
+  if (node) visit(node);
+
+  const children = [...directory.children].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (let start = 0; start < children.length; start += readAhead) {
+    const chunk = children.slice(start, start + readAhead);
+    const opened = await Promise.all(chunk.map(([segment, child]) => child.tree && open(segment, child)));
+    for (const [index, [segment, child]] of chunk.entries()) {
+      const inner = opened[index];
+      const leaf = inner ? undefined : nodeAt(childPlace(place, segment), child as Own, snapshot.manifest);
+      if (inner) await walkDirectory(inner, snapshot, visit);
+      else if (leaf) visit(leaf);
+    }
+  }
+
+  async function open(segment: string, child: Child): Promise<Opened> {
+    const inner = childPlace(place, segment);
+    return { place: inner, directory: await openChild(child, snapshot.source, whereIs(snapshot.store, inner)) };
+  }
+}
+
+/** A key that was given with or without a trailing slash, or as the root itself, names the subtree. */
+function placeBelow(key: Uint8Array, { root }: Manifest, layout: Layout): Place | undefined {
+  const name = latin1(key);
+  const trimmed = name.length > 1 && name.endsWith('/') ? Buffer.from(name.slice(0, -1), 'latin1') : key;
+  return trimmed.length === 0 || name === '/' ? { relative: false, segments: [] } : placeOf(trimmed, root, layout);
+}
+
+function isBelow(place: Place, from: Place): boolean {
+  return place.relative === from.relative && from.segments.every((segment, depth) => place.segments[depth] === segment);
+}

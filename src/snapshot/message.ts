@@ -1,0 +1,83 @@
+import { formatVersion } from './manifest.ts';
+
+/** How many nodes a snapshot has more, other and less than the one before. */
+export interface Counts {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+}
+
+/** What a commit message tells of its snapshot. All of it is about the read, none of it is secret. */
+export interface SnapshotReport extends Counts {
+  readonly store: string;
+  /** Kind and version of the service: `etcd 3.5.16`. */
+  readonly service: string;
+  readonly source: string;
+  /** What the guard against another cluster compares. */
+  readonly identity: string;
+  readonly revision: string | undefined;
+  /** `exact`, `quiescent`, or `fuzzy` with its window. */
+  readonly consistency: string;
+  /** Nodes that could not be read and stand as they were in the snapshot before. */
+  readonly unreadable: number;
+  /** What was left out on purpose, by reason. */
+  readonly skipped: ReadonlyMap<string, number>;
+  readonly nodes: number;
+}
+
+export const trailerNames = [
+  'Store',
+  'Service',
+  'Source',
+  'Identity',
+  'Revision',
+  'Consistency',
+  'Complete',
+  'Skipped',
+  'Nodes',
+  'Tool',
+] as const;
+
+export type Trailers = ReadonlyMap<string, string>;
+
+/** The commit message of a snapshot: a subject for people, then one trailer a line. `version` is treekeeper's own. */
+export function encodeMessage(report: SnapshotReport, version: string): string {
+  const { store, added, changed, removed, nodes, unreadable, skipped } = report;
+  const subject = `${store}: ${count(added)} added, ${count(changed)} changed, ${count(removed)} removed (${count(nodes)} nodes)`;
+  const trailers: { readonly [name in (typeof trailerNames)[number]]: string | undefined } = {
+    Store: store,
+    Service: report.service,
+    Source: report.source,
+    Identity: report.identity,
+    Revision: report.revision,
+    Consistency: report.consistency,
+    Complete: unreadable === 0 ? 'yes' : `no (${count(unreadable)} unreadable)`,
+    Skipped: skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
+    Nodes: String(nodes),
+    Tool: `treekeeper ${version} (format ${formatVersion})`,
+  };
+  const lines = trailerNames.flatMap((name) => (trailers[name] === undefined ? [] : [`${name}: ${oneLine(trailers[name])}`]));
+  return `${subject}\n\n${lines.join('\n')}\n`;
+}
+
+/** The trailers of a commit message that treekeeper wrote; empty for any other. */
+export function decodeTrailers(message: string): Trailers {
+  const trailers = new Map<string, string>();
+  const last = message.trimEnd().split(/\n\n+/).at(-1) ?? '';
+  for (const line of last.split('\n')) {
+    const [, name, value] = /^([A-Z][A-Za-z-]*): (.*)$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) trailers.set(name, value);
+  }
+  return trailers.has('Store') ? trailers : new Map();
+}
+
+/** A count as people read it: `1,042`. */
+export function count(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** A path of a source may hold any character; a trailer ends at its line. */
+function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
+  return text.replace(/[\u0000-\u001f\u007f]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+}

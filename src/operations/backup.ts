@@ -1,0 +1,153 @@
+import { hashSink } from '../git/hash-sink.ts';
+import { acquireLock } from '../git/lock.ts';
+import { OidSet } from '../git/oid-set.ts';
+import { openReader } from '../git/open-reader.ts';
+import { openPackWriter } from '../git/pack-writer.ts';
+import type { ObjectReader } from '../git/reader.ts';
+import type { Repository } from '../git/repository.ts';
+import { followWorkTree } from '../git/work-tree.ts';
+import type { Identity, Service, Unreadable } from '../services/service.ts';
+import { diffSnapshots } from '../snapshot/diff.ts';
+import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
+import type { ObjectSource, Oid } from '../snapshot/objects.ts';
+import { openSnapshot, type Snapshot } from '../snapshot/walk.ts';
+import { version } from '../version.ts';
+import { commitChange, contended, mostTries, readTip } from './commit-store.ts';
+import { type Guard, guardIdentity, guardRemoval, guardRevision } from './guards.ts';
+import { type Moment, storeTrees } from './history.ts';
+import { type Policy, withRestarts } from './read.ts';
+import { lastChange } from './revision.ts';
+import { type Taken, takeSnapshot } from './take.ts';
+
+/** One service and the store that it is backed up into. */
+export interface BackupSource {
+  readonly store: string;
+  readonly service: Service;
+  readonly policy: Policy;
+}
+
+export interface BackupOptions {
+  /** Read and compare, and write nothing. */
+  readonly dryRun?: boolean;
+  readonly overridden?: ReadonlySet<Guard>;
+  readonly signal?: AbortSignal;
+  /** Called with the number of nodes read so far. */
+  readonly onProgress?: (nodes: number) => void;
+}
+
+export interface BackupResult {
+  /** `planned` is what a dry run would have made. */
+  readonly status: 'created' | 'unchanged' | 'planned';
+  /** The commit that holds the snapshot, new or not; `undefined` where there is none. */
+  readonly commit: Oid | undefined;
+  readonly report: SnapshotReport;
+  readonly unreadable: readonly Unreadable[];
+  /** What the user has to do for the work tree, where it did not follow the branch. */
+  readonly advice: string | undefined;
+}
+
+/**
+ * Makes one snapshot of a service: reads it, and commits where anything changed. The branch moves at the very end, so
+ * that whatever goes wrong before leaves the repository as it was. Throws `TreekeeperError`: `locked`, `unreachable`,
+ * `guard`, `integrity` or `failed`.
+ */
+export async function backup(repository: Repository, source: BackupSource, options: BackupOptions = {}): Promise<BackupResult> {
+  await using _lock = options.dryRun ? undefined : await acquireLock(repository);
+  return withRestarts(() => attempt(repository, source, options));
+}
+
+async function attempt(repository: Repository, source: BackupSource, options: BackupOptions): Promise<BackupResult> {
+  const { store, service, policy } = source;
+  const { dryRun = false, overridden = new Set<Guard>(), signal, onProgress } = options;
+  await using reader = await openReader(repository);
+  let tip = await readTip(reader, repository);
+  let last = tip && (await lastSnapshot(reader, tip, store));
+
+  const identity = await service.identity();
+  if (last) guardIdentity(identity, last.trailers, overridden);
+
+  const known = new OidSet();
+  if (last) await collectOids(reader, last.snapshot.tree, known);
+  let writer = dryRun ? undefined : openPackWriter(repository, known);
+  const sink = writer ?? hashSink(known);
+  try {
+    const destination = { sink, ...(writer && { drain: writer.drain }) };
+    const taken = await takeSnapshot(service, policy, destination, last?.snapshot, { signal, onProgress });
+    if (last) guardRevision(taken.result, identity, last.trailers, overridden);
+    const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
+
+    for (let tries = 0; tries < mostTries; tries++) {
+      const { counts, before } = await compare(last, snapshot, taken);
+      const report = reportOn(source, identity, taken, counts);
+      const done = { report, unreadable: taken.result.unreadable, advice: undefined };
+      if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
+
+      guardRemoval(before, taken.nodes, counts.removed, overridden);
+      if (!writer) return { ...done, status: 'planned', commit: undefined };
+
+      const change = { store: { name: store, tree: taken.tree }, message: encodeMessage(report, version) };
+      const commit = await commitChange(repository, reader, writer, tip, change);
+      if (commit !== undefined) {
+        return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
+      }
+
+      tip = await readTip(reader, repository);
+      last = tip && (await lastSnapshot(reader, tip, store));
+      writer = openPackWriter(repository, new OidSet());
+    }
+    throw contended(repository);
+  } finally {
+    await writer?.abandon();
+  }
+}
+
+interface LastSnapshot {
+  readonly oid: Oid;
+  readonly snapshot: Snapshot;
+  readonly trailers: Trailers;
+}
+
+async function lastSnapshot(reader: ObjectReader, tip: Moment, store: string): Promise<LastSnapshot | undefined> {
+  const tree = (await storeTrees(reader, tip)).get(store);
+  const change = tree === undefined ? undefined : await lastChange(reader, tip, store);
+  if (tree === undefined || !change) return undefined;
+  return { oid: change.oid, snapshot: await openSnapshot(store, tree, reader), trailers: decodeTrailers(change.commit.message) };
+}
+
+/** The ids of everything in a tree, so that what the repository has already is not written again. */
+async function collectOids(source: ObjectSource, tree: Oid, known: OidSet): Promise<void> {
+  known.add(tree);
+  const inner: Promise<void>[] = [];
+  for (const { mode, oid } of await source.readTree(tree)) {
+    if (mode !== '40000') known.add(oid);
+    else if (!known.has(oid)) inner.push(collectOids(source, oid, known));
+  }
+  await Promise.all(inner);
+}
+
+/** How the new snapshot differs from the last one, and how many nodes that one has. */
+async function compare(last: LastSnapshot | undefined, snapshot: Snapshot, { nodes }: Taken): Promise<{ counts: Counts; before: number }> {
+  const counts = { added: 0, changed: 0, removed: 0 };
+  if (!last) return { counts: { ...counts, added: nodes }, before: 0 };
+
+  await diffSnapshots(last.snapshot, snapshot, ({ before, after }) => {
+    counts[before ? (after ? 'changed' : 'removed') : 'added'] += 1;
+  });
+  return { counts, before: nodes - counts.added + counts.removed };
+}
+
+function reportOn({ store, service }: BackupSource, identity: Identity, { nodes, result }: Taken, counts: Counts): SnapshotReport {
+  const { consistency, window, revision, skipped, unreadable } = result;
+  return {
+    ...counts,
+    store,
+    service: identity.version === undefined ? service.traits.kind : `${service.traits.kind} ${identity.version}`,
+    source: identity.source,
+    identity: identity.cluster,
+    revision,
+    consistency: window === undefined ? consistency : `${consistency} (${window})`,
+    unreadable: unreadable.length,
+    skipped,
+    nodes,
+  };
+}

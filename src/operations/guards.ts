@@ -1,0 +1,52 @@
+import { TreekeeperError } from '../errors.ts';
+import type { Identity, Reading } from '../services/service.ts';
+import { count, type Trailers } from '../snapshot/message.ts';
+
+/**
+ * The guards keep a store from being replaced by something else by mistake. Each can be overridden by its flag.
+ * `other-source`: the service is another cluster than the one that the store was made from.
+ * `older-source`: the service's revision went backwards, as after a restore of the cluster from an old backup.
+ * `mass-removal`: the service is suddenly empty, or most of its nodes are gone.
+ */
+export type Guard = 'other-source' | 'older-source' | 'mass-removal';
+
+const flags: { readonly [guard in Guard]: string } = {
+  'other-source': '--allow-other-source',
+  'older-source': '--allow-older-source',
+  'mass-removal': '--allow-mass-removal',
+};
+
+/** Below this number of nodes that are gone, only an empty service is suspicious. */
+const manyNodes = 100;
+
+/** Throws `TreekeeperError('guard')` where the service is not the one that made the snapshot with these trailers. */
+export function guardIdentity(identity: Identity, last: Trailers, overridden: ReadonlySet<Guard>): void {
+  const known = last.get('Identity');
+  if (known === undefined || known === identity.cluster || overridden.has('other-source')) return;
+  refuse('other-source', `the store ${last.get('Store')} was made from ${known} (${last.get('Source')}), and this is ${identity.cluster}`);
+}
+
+/** Throws `TreekeeperError('guard')` where the service's revision is lower than that of the last snapshot. */
+export function guardRevision({ revision }: Reading, identity: Identity, last: Trailers, overridden: ReadonlySet<Guard>): void {
+  const known = last.get('Revision');
+  if (known === undefined || revision === undefined || overridden.has('older-source')) return;
+  if (last.get('Identity') !== identity.cluster || !isNumber(known) || !isNumber(revision) || BigInt(revision) >= BigInt(known)) return;
+  refuse('older-source', `the service is at revision ${revision}, and the last snapshot was made at ${known}`);
+}
+
+/** Throws `TreekeeperError('guard')` where a store of `before` nodes would be left with `after`, `removed` of them gone. */
+export function guardRemoval(before: number, after: number, removed: number, overridden: ReadonlySet<Guard>): void {
+  if (overridden.has('mass-removal') || before === 0) return;
+  if (after === 0) refuse('mass-removal', `the service is empty, and the last snapshot has ${count(before)} nodes`);
+  if (removed > manyNodes && removed * 2 > before) {
+    refuse('mass-removal', `${count(removed)} of the ${count(before)} nodes in the last snapshot are gone from the service`);
+  }
+}
+
+function refuse(guard: Guard, fact: string): never {
+  throw new TreekeeperError('guard', fact, { hint: `nothing was recorded; if this is right, run it again with ${flags[guard]}` });
+}
+
+function isNumber(text: string): boolean {
+  return /^\d+$/.test(text);
+}

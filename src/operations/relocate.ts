@@ -1,0 +1,51 @@
+import { TreekeeperError } from '../errors.ts';
+import type { Service } from '../services/service.ts';
+import { type Layout, layouts } from '../snapshot/layout.ts';
+import type { Manifest } from '../snapshot/manifest.ts';
+import { keyAt, latin1, placeOf } from '../snapshot/paths.ts';
+
+/** Keys at or below `from` go to the same place at or below `to`. */
+export interface Move {
+  readonly from: Uint8Array;
+  readonly to: Uint8Array;
+}
+
+const noRoot = new Uint8Array();
+
+/**
+ * Where a node of a snapshot goes in a service. A move decides first. Else a service that was opened with a root takes the
+ * nodes below it, and one without a root takes them where they were, below the root that the snapshot was read from.
+ */
+export function relocateTo(service: Service, manifest: Manifest, moves: readonly Move[]): (key: Uint8Array) => Uint8Array {
+  const from = layouts[manifest.service];
+  const to = layouts[service.traits.kind];
+  const sameRoot = service.root.length === 0 || latin1(service.root) === latin1(manifest.root);
+
+  return (key) => {
+    const moved = move(latin1(key), moves);
+    if (moved !== undefined) return translate(Buffer.from(moved, 'latin1'), noRoot, from, noRoot, to);
+    if (sameRoot) return from === to ? key : translate(key, noRoot, from, noRoot, to);
+    return translate(key, manifest.root, from, service.root, to);
+  };
+}
+
+/** `FROM=TO` as it is written on the command line. An equals sign in FROM cannot be written. */
+export function parseMove(text: string, parseKey: (text: string) => Uint8Array): Move {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new TreekeeperError('usage', `${text} is not FROM=TO`, { hint: 'write for example --map /app=/app2' });
+  return { from: parseKey(text.slice(0, equals)), to: parseKey(text.slice(equals + 1)) };
+}
+
+function move(key: string, moves: readonly Move[]): string | undefined {
+  for (const { from, to } of moves) {
+    const start = latin1(from).replace(/\/$/, '');
+    if (key === start || key.startsWith(`${start}/`)) return latin1(to).replace(/\/$/, '') + key.slice(start.length);
+  }
+  return undefined;
+}
+
+function translate(key: Uint8Array, root: Uint8Array, from: Layout, newRoot: Uint8Array, to: Layout): Uint8Array {
+  const place = placeOf(key, root, from);
+  // Only a move can name a key that the snapshot's service could not have; the target then refuses it.
+  return place ? keyAt(place, newRoot, to) : key;
+}

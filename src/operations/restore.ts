@@ -1,0 +1,51 @@
+import type { Outcome, Service } from '../services/service.ts';
+import type { Step } from '../snapshot/plan.ts';
+import type { Node } from '../snapshot/node.ts';
+import type { RestorePlan } from './plan-restore.ts';
+
+/** What became of one step of a plan that was to create a node. */
+export interface Done {
+  readonly step: Step;
+  readonly outcome: Outcome;
+}
+
+export interface ApplyOptions {
+  readonly signal?: AbortSignal;
+  /** Called after each batch with what became of it. */
+  readonly onDone?: (batch: readonly Done[]) => void;
+}
+
+/** A batch is given to the driver when it has this many nodes, or values of this many bytes. */
+const batchNodes = 2_000;
+const batchBytes = 8 * 1024 * 1024;
+
+/**
+ * Creates what a plan says is missing, parents first, and nothing else. The service decides at the last moment whether a
+ * node is missing, so whatever appeared since the plan was made is kept, and told in the outcome. Interrupted at any
+ * point, it can be planned and run again, and does the rest.
+ */
+export async function applyPlan(plan: RestorePlan, service: Service, { signal, onDone }: ApplyOptions = {}): Promise<void> {
+  let batch: { step: Step; node: Node }[] = [];
+  let bytes = 0;
+  for (const step of plan.steps) {
+    if (step.verdict !== 'create') continue;
+    const node = await plan.nodeOf(step);
+    batch.push({ step, node });
+    bytes += node.value?.length ?? 0;
+    if (batch.length >= batchNodes || bytes >= batchBytes) await flush();
+  }
+  await flush();
+
+  async function flush(): Promise<void> {
+    if (batch.length === 0) return;
+    signal?.throwIfAborted();
+    const outcomes = await service.create(batch.map(({ node }) => node), signal);
+    const done = batch.flatMap(({ step }, index) => {
+      const outcome = outcomes[index];
+      return outcome ? [{ step, outcome }] : [];
+    });
+    batch = [];
+    bytes = 0;
+    onDone?.(done);
+  }
+}

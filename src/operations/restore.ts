@@ -15,6 +15,9 @@ export interface ApplyOptions {
   readonly onDone?: (batch: readonly Done[]) => void;
 }
 
+/** A driver that answers less than it was asked has a defect; its nodes must not look done. */
+const noAnswer: Outcome = { status: 'failed', reason: 'the driver gave no outcome' };
+
 /** A batch is given to the driver when it has this many nodes, or values of this many bytes. */
 const batchNodes = 2_000;
 const batchBytes = 8 * 1024 * 1024;
@@ -40,10 +43,7 @@ export async function applyPlan(plan: RestorePlan, service: Service, { signal, o
     if (batch.length === 0) return;
     signal?.throwIfAborted();
     const outcomes = await service.create(batch.map(({ node }) => node), signal);
-    const done = batch.flatMap(({ step }, index) => {
-      const outcome = outcomes[index];
-      return outcome ? [{ step, outcome }] : [];
-    });
+    const done = batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer }));
     batch = [];
     bytes = 0;
     onDone?.(done);

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { TreekeeperError } from '../errors.ts';
+import type { EphemeralPolicy } from '../snapshot/manifest.ts';
+
+/** What treekeeper.yaml says, once it is known to be right. */
+export interface Config {
+  /** The directory of the file: relative paths in it start there. */
+  readonly directory: string;
+  readonly repository: string | undefined;
+  readonly stores: { readonly [store: string]: StoreConfig };
+}
+
+/** One store as the file has it. Field by field as in the published schema. */
+export interface StoreConfig {
+  readonly service: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly passwordEnv?: string;
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly ephemeral?: EphemeralPolicy;
+}
+
+const fileName = 'treekeeper.yaml';
+
+/**
+ * Reads the configuration at `path`, or the treekeeper.yaml in `directory` or the nearest directory above it; `undefined`
+ * where there is none. Throws `TreekeeperError('usage')` with line and column of a mistake.
+ */
+export async function loadConfig(path: string | undefined, directory: string): Promise<Config | undefined> {
+  const found = path === undefined ? findUpward(directory) : { file: resolve(directory, path), text: readOrFail(path, directory) };
+  if (!found) return undefined;
+
+  const { parseConfig } = await import('./parse.ts');
+  const { repository, stores } = parseConfig(found.text, found.file);
+  return { directory: dirname(found.file), repository, stores };
+}
+
+function findUpward(directory: string): { file: string; text: string } | undefined {
+  for (let at = resolve(directory); ; at = dirname(at)) {
+    const file = join(at, fileName);
+    const text = readIfThere(file);
+    if (text !== undefined) return { file, text };
+    if (dirname(at) === at) return undefined;
+  }
+}
+
+function readOrFail(path: string, directory: string): string {
+  const text = readIfThere(resolve(directory, path));
+  if (text !== undefined) return text;
+  throw new TreekeeperError('usage', `there is no configuration file ${path}`);
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return undefined;
+    throw new TreekeeperError('usage', `cannot read the configuration ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

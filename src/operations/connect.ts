@@ -1,0 +1,66 @@
+import { basename, resolve } from 'node:path';
+import type { Config, StoreConfig } from '../config/config.ts';
+import { type Environment, readCredentials } from '../config/credentials.ts';
+import { TreekeeperError } from '../errors.ts';
+import { isServiceUrl, parseServiceUrl, type ServiceAddress } from '../services/address.ts';
+import { openService } from '../services/open.ts';
+import { isStoreName } from '../snapshot/manifest.ts';
+import type { BackupSource } from './backup.ts';
+
+/** What a service argument is read against. */
+export interface Surroundings {
+  readonly config: Config | undefined;
+  readonly environment: Environment;
+  /** For every single request, in milliseconds. */
+  readonly timeout: number;
+}
+
+/**
+ * Opens the service that an argument names, a URL or a store of the configuration, and tells the store and policy that
+ * belong to it. Throws `TreekeeperError('usage')` where it names neither. Nothing is sent to the service yet.
+ */
+export async function connect(argument: string, { config, environment, timeout }: Surroundings): Promise<BackupSource> {
+  const named = config?.stores[argument];
+  if (!named && !isServiceUrl(argument)) throw unknownService(argument, config);
+
+  const directory = named ? (config?.directory ?? '') : process.cwd();
+  const address = inDirectory(parseServiceUrl(named?.service ?? argument), directory);
+  const access = { ...readCredentials(address.kind, named, directory, environment), timeout };
+  return {
+    store: named ? storeName(argument) : defaultStore(address),
+    service: await openService(address, access),
+    policy: policyOf(named),
+  };
+}
+
+/** Checks a name that a user gave to a store. Throws `TreekeeperError('usage')` where it cannot be one. */
+export function storeName(name: string): string {
+  if (isStoreName(name)) return name;
+  throw new TreekeeperError('usage', `${name} cannot be the name of a store`, {
+    hint: 'use lower-case letters, digits, dots, dashes and underscores, 64 at most, beginning with a letter or digit',
+  });
+}
+
+function policyOf(store: StoreConfig | undefined): BackupSource['policy'] {
+  return { include: store?.include ?? [], exclude: store?.exclude ?? [], ephemeral: store?.ephemeral ?? 'skip' };
+}
+
+function inDirectory(address: ServiceAddress, directory: string): ServiceAddress {
+  return address.kind === 'dir' ? { ...address, path: resolve(directory, address.path) } : address;
+}
+
+/** The kind of service; for a directory its own name, where that can be a store's. */
+function defaultStore(address: ServiceAddress): string {
+  const name = address.kind === 'dir' ? basename(address.path).toLowerCase() : address.kind;
+  return isStoreName(name) ? name : address.kind;
+}
+
+function unknownService(argument: string, config: Config | undefined): TreekeeperError {
+  const names = Object.keys(config?.stores ?? {});
+  return new TreekeeperError('usage', `${argument} is neither a service URL nor a store of the configuration`, {
+    hint:
+      names.length > 0
+        ? `the stores of the configuration are: ${names.join(', ')}`
+        : 'write etcd://HOST:PORT, dir:PATH, or name a store in treekeeper.yaml',
+  });
+}

@@ -1,0 +1,29 @@
+import { TreekeeperError } from '../errors.ts';
+import type { ServiceAddress } from './address.ts';
+import type { Service } from './service.ts';
+
+/** How to get at a service beside its address. PEM files as they are. */
+export interface Access {
+  readonly user?: string;
+  readonly password?: string;
+  readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string };
+  /** How long any one request may take, in milliseconds. */
+  readonly timeout: number;
+}
+
+/** Opens a service. Nothing is sent before the first call, so an unreachable one is found out then. */
+export async function openService(address: ServiceAddress, access: Access): Promise<Service> {
+  switch (address.kind) {
+    case 'dir':
+      return (await import('./dir.ts')).openDir(address);
+    case 'etcd': {
+      const { tls, ...rest } = access;
+      return (await import('./etcd.ts')).openEtcd({ ...address, ...rest, ...(address.tls ? { tls } : { tls: undefined }) });
+    }
+    case 'zookeeper':
+    case 'consul':
+      throw new TreekeeperError('usage', `this version of treekeeper has no driver for ${address.kind}`, {
+        hint: 'it reads and restores etcd and dir',
+      });
+  }
+}

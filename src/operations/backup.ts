@@ -7,10 +7,10 @@ import type { ObjectReader } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
 import { followWorkTree } from '../git/work-tree.ts';
 import type { Identity, Service, Unreadable } from '../services/service.ts';
-import { diffSnapshots } from '../snapshot/diff.ts';
+import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
 import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
 import type { ObjectSource, Oid } from '../snapshot/objects.ts';
-import { openSnapshot, type Snapshot } from '../snapshot/walk.ts';
+import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
 import { commitChange, contended, mostTries, readTip } from './commit-store.ts';
 import { type Guard, guardIdentity, guardRemoval, guardRevision } from './guards.ts';
@@ -41,6 +41,8 @@ export interface BackupResult {
   /** The commit that holds the snapshot, new or not; `undefined` where there is none. */
   readonly commit: Oid | undefined;
   readonly report: SnapshotReport;
+  /** Node by node, for a dry run; empty for a real one, which has them in its commit. */
+  readonly changes: readonly Change[];
   readonly unreadable: readonly Unreadable[];
   /** What the user has to do for the work tree, where it did not follow the branch. */
   readonly advice: string | undefined;
@@ -77,9 +79,10 @@ async function attempt(repository: Repository, source: BackupSource, options: Ba
     const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
 
     for (let tries = 0; tries < mostTries; tries++) {
-      const { counts, before } = await compare(last, snapshot, taken);
+      const changes: Change[] = [];
+      const { counts, before } = await compare(last, snapshot, taken, dryRun ? changes : undefined);
       const report = reportOn(source, identity, taken, counts);
-      const done = { report, unreadable: taken.result.unreadable, advice: undefined };
+      const done = { report, changes, unreadable: taken.result.unreadable, advice: undefined };
       if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
 
       guardRemoval(before, taken.nodes, counts.removed, overridden);
@@ -125,13 +128,22 @@ async function collectOids(source: ObjectSource, tree: Oid, known: OidSet): Prom
   await Promise.all(inner);
 }
 
-/** How the new snapshot differs from the last one, and how many nodes that one has. */
-async function compare(last: LastSnapshot | undefined, snapshot: Snapshot, { nodes }: Taken): Promise<{ counts: Counts; before: number }> {
+/** How the new snapshot differs from the last one, node by node into `changes` where given, and how many nodes that one has. */
+async function compare(
+  last: LastSnapshot | undefined,
+  snapshot: Snapshot,
+  { nodes }: Taken,
+  changes: Change[] | undefined,
+): Promise<{ counts: Counts; before: number }> {
   const counts = { added: 0, changed: 0, removed: 0 };
-  if (!last) return { counts: { ...counts, added: nodes }, before: 0 };
+  if (!last) {
+    if (changes) await walkSnapshot(snapshot, (entry) => changes.push({ key: entry.key, before: undefined, after: entry }));
+    return { counts: { ...counts, added: nodes }, before: 0 };
+  }
 
-  await diffSnapshots(last.snapshot, snapshot, ({ before, after }) => {
-    counts[before ? (after ? 'changed' : 'removed') : 'added'] += 1;
+  await diffSnapshots(last.snapshot, snapshot, (change) => {
+    counts[kindOf(change)] += 1;
+    changes?.push(change);
   });
   return { counts, before: nodes - counts.added + counts.removed };
 }

@@ -6,6 +6,7 @@ import { isServiceUrl, parseServiceUrl, type ServiceAddress } from '../services/
 import { openService } from '../services/open.ts';
 import { isStoreName } from '../snapshot/manifest.ts';
 import type { BackupSource } from './backup.ts';
+import type { Policy } from './read.ts';
 
 /** What a service argument is read against. */
 export interface Surroundings {
@@ -41,7 +42,16 @@ export function storeName(name: string): string {
   });
 }
 
-function policyOf(store: StoreConfig | undefined): BackupSource['policy'] {
+/** A policy with what flags say in place of what the configuration says. Throws `TreekeeperError('usage')` on an unknown word. */
+export function overridePolicy(policy: Policy, flags: { include?: string[] | undefined; exclude?: string[] | undefined; ephemeral?: string | undefined }): Policy {
+  const ephemeral = flags.ephemeral ?? policy.ephemeral;
+  if (ephemeral !== 'skip' && ephemeral !== 'record') {
+    throw new TreekeeperError('usage', `--ephemeral ${ephemeral} is neither skip nor record`);
+  }
+  return { include: flags.include ?? policy.include, exclude: flags.exclude ?? policy.exclude, ephemeral };
+}
+
+function policyOf(store: StoreConfig | undefined): Policy {
   return { include: store?.include ?? [], exclude: store?.exclude ?? [], ephemeral: store?.ephemeral ?? 'skip' };
 }
 

@@ -12,6 +12,11 @@ export interface Change {
   readonly after: Entry | undefined;
 }
 
+/** What happened to the node of a change. */
+export function kindOf({ before, after }: Change): 'added' | 'changed' | 'removed' {
+  return before ? (after ? 'changed' : 'removed') : 'added';
+}
+
 /**
  * Visits every node that differs between two snapshots, parents before children and siblings in byte order; very long
  * keys come last. Values and attributes are compared by id, so equal directories cost nothing, and a value that was

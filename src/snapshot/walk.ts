@@ -1,10 +1,11 @@
 import { TreekeeperError } from '../errors.ts';
+import { sameBytes } from './bytes.ts';
 import { type Child, type Directory, decodeDirectory, type Own, type Value } from './directory.ts';
 import { type Layout, layouts } from './layout.ts';
 import { decodeLong, longName } from './long.ts';
 import { decodeManifest, type Manifest, manifestName } from './manifest.ts';
 import { directoryMode, fileMode, type ObjectSource, type Oid, type TreeEntry } from './objects.ts';
-import { keyAt, latin1, type Place, placeOf } from './paths.ts';
+import { isLong, keyAt, latin1, type Place, placeOf } from './paths.ts';
 
 /** One node of a snapshot, with its contents by id. */
 export interface Entry {
@@ -61,6 +62,31 @@ export async function walkSnapshot(snapshot: Snapshot, visit: (entry: Entry) => 
     const place = placeOf(node.key, new Uint8Array(), layout);
     if (place && (!from || isBelow(place, from))) visit({ ...node, key: keyAt(place, manifest.root, layout) });
   }
+}
+
+/** The node and the subtree at a key, each `undefined` where the snapshot has none. */
+export async function findNode(snapshot: Snapshot, key: Uint8Array): Promise<{ entry: Entry | undefined; subtree: Oid | undefined }> {
+  const { manifest, source, store } = snapshot;
+  const layout = layouts[manifest.service];
+  const place = placeOf(key, manifest.root, layout);
+  const top = await openTop(snapshot);
+  if (!place) return { entry: undefined, subtree: undefined };
+
+  if (isLong(place)) {
+    const nodes = top.long === undefined ? [] : await decodeLong(top.long, source, `${store}/${longName}`);
+    const unrooted = keyAt(place, new Uint8Array(), layout);
+    const node = nodes.find((candidate) => sameBytes(candidate.key, unrooted));
+    return { entry: node && { ...node, key }, subtree: undefined };
+  }
+
+  const trie = top.tries.find((candidate) => candidate.place.relative === place.relative);
+  const parent = trie && (await descend(trie, place.segments.slice(0, -1), snapshot));
+  const last = place.segments.at(-1);
+  if (!parent || last === undefined) return { entry: parent && nodeAt(place, parent.directory.own, manifest), subtree: undefined };
+
+  const child = parent.directory.children.get(last);
+  const directory = child && (await openChild(child, source, whereIs(store, place)));
+  return { entry: directory && nodeAt(place, directory.own, manifest), subtree: child?.tree };
 }
 
 /** The parts of a store's own directory: the directories that keys begin in, and the tree of the very long ones. */

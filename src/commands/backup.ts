@@ -1,0 +1,93 @@
+import { Command, Option } from 'clipanion';
+import type { BackupResult } from '../operations/backup.ts';
+import type { Guard } from '../operations/guards.ts';
+import { changeLine, formatKey } from '../report/key.ts';
+import type { Printer } from '../report/printer.ts';
+import { countRate } from '../report/rate.ts';
+import { kindOf } from '../snapshot/diff.ts';
+import { count } from '../snapshot/message.ts';
+import { BaseCommand, type Session } from './base.ts';
+
+export class BackupCommand extends BaseCommand {
+  static override paths = [['backup']];
+
+  static override usage = Command.Usage({
+    category: 'Snapshots',
+    description: 'make one snapshot of a service',
+    details: `
+      Reads the service and commits its tree where anything changed. The repository is made when it is missing. Nodes that
+      cannot be read stand as they were in the snapshot before, and the commit says so.
+
+      SERVICE is a URL (\`etcd://HOST:PORT/PREFIX\`, \`dir:PATH\`; \`etcd+tls://\` for TLS) or a store of the configuration.
+
+      Exit status: 0 done, also where nothing changed; 3 some nodes could not be read; 11 another run holds the
+      repository; 15 the service cannot be reached or refuses the credentials; 16 the service does not look like the one
+      that the store was made from.
+    `,
+    examples: [
+      ['Back up an etcd below one prefix', '$0 backup etcd://127.0.0.1:2379/app'],
+      ['Back up a directory into the store nginx', '$0 backup dir:/etc/nginx --store nginx'],
+      ['See what a snapshot would change', '$0 backup etcd://127.0.0.1:2379 -n'],
+    ],
+  });
+
+  service = Option.String({ name: 'SERVICE' });
+  store = Option.String('--store', { description: 'The store in the repository (else its name in the configuration, or the kind of service)' });
+  branch = Option.String('--branch', { description: 'The branch (else the one that HEAD of the repository names)' });
+  include = Option.Array('--include', { description: 'Only keys that match this glob; may be repeated' });
+  exclude = Option.Array('--exclude', { description: 'No keys that match this glob; may be repeated' });
+  ephemeral = Option.String('--ephemeral', { description: 'Nodes that belong to running clients: skip (default) or record' });
+  dryRun = Option.Boolean('-n,--dry-run', false, { description: 'Show what would change, and write nothing' });
+  otherSource = Option.Boolean('--allow-other-source', false, { description: 'Also where the service is another cluster than before' });
+  olderSource = Option.Boolean('--allow-older-source', false, { description: 'Also where the revision of the service went backwards' });
+  massRemoval = Option.Boolean('--allow-mass-removal', false, { description: 'Also where most nodes are gone' });
+
+  protected override async run({ printer, repositoryPath, surroundings, signal }: Session): Promise<number | undefined> {
+    const [{ connect, overridePolicy, storeName }, { backup }, { openForBackup }] = await Promise.all([
+      import('../operations/connect.ts'),
+      import('../operations/backup.ts'),
+      import('../operations/open.ts'),
+    ]);
+    const source = await connect(this.service, surroundings);
+    await using service = source.service;
+    const store = this.store === undefined ? source.store : storeName(this.store);
+    const policy = overridePolicy(source.policy, this);
+
+    const { repository, created } = await openForBackup(repositoryPath, this.branch, this.dryRun);
+    if (created) printer.note(`made the repository ${repositoryPath}`);
+
+    const onProgress = countRate(`reading ${store}`, printer.progress);
+    const result = await backup(repository, { store, service, policy }, { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress });
+    report(result, repository.branch, printer);
+    return result.unreadable.length > 0 ? 3 : undefined;
+  }
+
+  private overridden(): ReadonlySet<Guard> {
+    const flags: readonly (readonly [boolean, Guard])[] = [
+      [this.otherSource, 'other-source'],
+      [this.olderSource, 'older-source'],
+      [this.massRemoval, 'mass-removal'],
+    ];
+    return new Set(flags.flatMap(([set, guard]) => (set ? [guard] : [])));
+  }
+}
+
+function report({ status, commit, report, changes, unreadable, advice }: BackupResult, branch: string, printer: Printer): void {
+  for (const change of changes) printer.print({ type: 'change', change: kindOf(change), key: change.key }, changeLine(change));
+  for (const { key, reason } of unreadable) {
+    printer.print({ type: 'unreadable', key, reason }, `unreadable, kept as it was: ${formatKey(key)} (${reason})`);
+  }
+
+  const { store, added, changed, removed, nodes, consistency, revision, skipped } = report;
+  const counts = `${count(added)} added, ${count(changed)} changed, ${count(removed)} removed (${count(nodes)} nodes)`;
+  const where = `${commit?.slice(0, 10)} on ${branch.replace('refs/heads/', '')}`;
+  const head = {
+    created: `${store}: ${counts}\nsnapshot ${where}, `,
+    unchanged: `${store}: no change (${count(nodes)} nodes)\nstill ${where}, `,
+    planned: `${store}: ${counts}, if it were not a dry run\n`,
+  }[status];
+  const at = revision === undefined ? consistency : `${consistency} at revision ${revision}`;
+  const left = [...skipped].map(([reason, number]) => `, ${count(number)} ${reason} skipped`).join('');
+  printer.print({ type: 'backup', status, commit, ...report }, `${head}${at}${left}`);
+  if (advice !== undefined) printer.warn(advice);
+}

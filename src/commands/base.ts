@@ -1,0 +1,77 @@
+import { resolve } from 'node:path';
+import { type BaseContext, Command, Option } from 'clipanion';
+import { type Config, loadConfig } from '../config/config.ts';
+import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
+import type { Surroundings } from '../operations/connect.ts';
+import { openPrinter, type Printer } from '../report/printer.ts';
+
+/** What the program gives every verb beside its arguments. */
+export interface Context extends BaseContext {
+  readonly directory: string;
+  readonly signal: AbortSignal;
+}
+
+/** What a verb works with once the common options are read. */
+export interface Session {
+  readonly printer: Printer;
+  readonly repositoryPath: string;
+  readonly surroundings: Surroundings;
+  readonly signal: AbortSignal;
+}
+
+/** How long a single request to a service may take, in seconds, unless told otherwise. */
+const defaultTimeout = 10;
+
+/** A verb: parses its arguments, calls one operation and prints. The only place where errors become exit codes. */
+export abstract class BaseCommand extends Command<Context> {
+  repo = Option.String('--repo', { description: 'The repository (else TREEKEEPER_REPO, the configuration, ./snapshots.git)' });
+  config = Option.String('--config', { description: 'The configuration file (else treekeeper.yaml here or above)' });
+  json = Option.Boolean('--json', false, { description: 'Print lines of JSON' });
+  quiet = Option.Boolean('-q,--quiet', false, { description: 'No talk and no progress on stderr' });
+  timeout = Option.String('--timeout', { description: 'Seconds that one request to a service may take (10)' });
+
+  /** Does the work; answers the exit code where it is not 0. */
+  protected abstract run(session: Session): Promise<number | undefined>;
+
+  override async execute(): Promise<number> {
+    const { stdout, stderr, signal } = this.context;
+    const printer = openPrinter({ stdout, stderr }, { json: this.json, quiet: this.quiet });
+    try {
+      return (await this.run(await this.openSession(printer))) ?? 0;
+    } catch (thrown) {
+      printer.progress('');
+      const error = signal.aborted ? interruption(signal) : asError(thrown);
+      printer.fail(error);
+      return exitCodes[error.code];
+    }
+  }
+
+  private async openSession(printer: Printer): Promise<Session> {
+    const { env: environment, directory, signal } = this.context;
+    const config = await loadConfig(this.config, directory);
+    const timeout = Number(this.timeout ?? defaultTimeout) * 1000;
+    if (!(timeout > 0 && timeout < 2 ** 31)) throw new TreekeeperError('usage', `--timeout ${this.timeout} is not a number of seconds`);
+    return { printer, repositoryPath: this.repositoryPath(config), surroundings: { config, environment, timeout }, signal };
+  }
+
+  private repositoryPath(config: Config | undefined): string {
+    const { directory, env } = this.context;
+    const given = this.repo ?? env['TREEKEEPER_REPO'];
+    if (given) return resolve(directory, given);
+    return config?.repository === undefined ? resolve(directory, 'snapshots.git') : resolve(config.directory, config.repository);
+  }
+}
+
+/** A stopped run is told as such, whatever it was that noticed first. */
+function interruption(signal: AbortSignal): TreekeeperError {
+  const code = signal.reason === 'SIGTERM' ? 'terminated' : 'interrupted';
+  return new TreekeeperError(code, 'stopped', { hint: 'nothing is half done; run it again to go on' });
+}
+
+function asError(thrown: unknown): TreekeeperError {
+  if (thrown instanceof TreekeeperError) return thrown;
+  return new TreekeeperError('failed', `a defect in treekeeper: ${reasonOf(thrown)}`, {
+    hint: `please report it, with this: ${thrown instanceof Error ? thrown.stack?.split('\n').slice(1, 4).join(' ').replace(/\s+/g, ' ') : ''}`,
+    cause: thrown,
+  });
+}

@@ -1,0 +1,58 @@
+import { Command, Option } from 'clipanion';
+import { formatKey } from '../report/key.ts';
+import type { Entry } from '../snapshot/walk.ts';
+import { parseSnapshotArgument } from './arguments.ts';
+import { BaseCommand, type Session } from './base.ts';
+
+export class LsCommand extends BaseCommand {
+  static override paths = [['ls']];
+
+  static override usage = Command.Usage({
+    category: 'Looking',
+    description: 'list the keys in a snapshot',
+    details: `
+      Lists every key, parents first. With \`:KEY\` only what is at and below that key.
+
+      Exit status: 0 done; 2 there is no such snapshot or store.
+    `,
+    examples: [
+      ['All keys of the latest snapshot', '$0 ls'],
+      ['What was below /app two snapshots ago, with sizes', '$0 ls latest~2:/app --long'],
+    ],
+  });
+
+  snapshot = Option.String({ name: 'SNAPSHOT[:KEY]', required: false });
+  store = Option.String('--store', { description: 'The store, where the repository has several' });
+  long = Option.Boolean('-l,--long', false, { description: 'With the size of each value and the attributes' });
+
+  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+    const [{ locate }, { openForReading }, { openContents }] = await Promise.all([
+      import('../operations/revision.ts'),
+      import('../operations/open.ts'),
+      import('../operations/contents.ts'),
+    ]);
+    const { revision, key: below } = parseSnapshotArgument(this.snapshot ?? 'latest');
+    await using opened = await openForReading(repositoryPath);
+    const { snapshot } = await locate(opened.reader, opened.repository, revision, this.store);
+    const { walkSnapshot } = await import('../snapshot/walk.ts');
+
+    if (!this.long) {
+      await walkSnapshot(snapshot, ({ key }) => printer.print({ type: 'node', key }, formatKey(key)), below);
+      return undefined;
+    }
+
+    const entries: Entry[] = [];
+    await walkSnapshot(snapshot, (entry) => entries.push(entry), below);
+    const contents = openContents(snapshot);
+    for (const entry of entries) {
+      const { key, value } = entry;
+      const encrypted = value?.encrypted ?? false;
+      const size = value && !encrypted ? (await contents.value(entry))?.length : undefined;
+      const attributes = await contents.attributes(entry);
+      const width = encrypted ? 'encrypted' : value === null ? 'no value' : `${size} B`;
+      const extra = attributes === undefined ? '' : `  ${JSON.stringify(attributes)}`;
+      printer.print({ type: 'node', key, size: size ?? null, encrypted, attributes }, `${width.padStart(10)}  ${formatKey(key)}${extra}`);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import { hashSink } from '../git/hash-sink.ts';
+import { OidSet } from '../git/oid-set.ts';
+import { TreekeeperError } from '../errors.ts';
+import type { Oid } from '../snapshot/objects.ts';
+import type { Snapshot } from '../snapshot/walk.ts';
+import type { BackupSource } from './backup.ts';
+import type { PlanOptions } from './plan-restore.ts';
+import { withRestarts } from './read.ts';
+import { takeSnapshot } from './take.ts';
+
+/** How many bytes of values that a stored snapshot does not have are kept for showing them. */
+const mostKept = 256 * 1024 * 1024;
+
+/**
+ * A live service as if it were a snapshot, held in memory, so that it can be compared with `stored`. Values that are
+ * in neither `stored` nor the first 256 MiB of new ones cannot be read back, and are told by their id alone.
+ */
+export async function liveSnapshot(
+  { service, policy, store }: BackupSource,
+  stored: Snapshot,
+  { signal, onProgress }: PlanOptions = {},
+): Promise<Snapshot> {
+  return withRestarts(async () => {
+    const known = new OidSet();
+    const sink = hashSink(known);
+    const kept = new Map<Oid, Uint8Array>();
+    let bytes = 0;
+    const keeping = {
+      tree: sink.tree,
+      blob(content: Uint8Array): Oid {
+        const oid = sink.blob(content);
+        if (bytes < mostKept && !kept.has(oid)) {
+          kept.set(oid, Uint8Array.from(content));
+          bytes += content.length;
+        }
+        return oid;
+      },
+    };
+    const { tree, manifest, result } = await takeSnapshot(service, policy, { sink: keeping }, stored, { signal, onProgress });
+    if (result.unreadable.length > 0) {
+      throw new TreekeeperError('incomplete', `${result.unreadable.length} nodes of the service cannot be read, so it cannot be compared`, {
+        hint: `the first is refused because: ${result.unreadable[0]?.reason}`,
+      });
+    }
+
+    const under = sink.over(stored.source);
+    return {
+      store,
+      tree,
+      manifest,
+      source: {
+        readTree: under.readTree,
+        readBlob: async (oid) => kept.get(oid) ?? under.readBlob(oid),
+      },
+    };
+  });
+}

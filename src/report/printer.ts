@@ -1,0 +1,88 @@
+import type { Writable } from 'node:stream';
+import { exitCodes, TreekeeperError } from '../errors.ts';
+import { bytesToJson } from '../snapshot/bytes.ts';
+
+/**
+ * One thing that a verb found or did, as data. In JSON it is one line with `type` first; bytes become text or
+ * `{"base64": ...}`, 64-bit integers strings, and fields that are undefined are left out.
+ */
+export type Report = { readonly type: string; readonly [field: string]: unknown };
+
+/** Where a verb says what it has to say. stdout is data, stderr is talk. */
+export interface Printer {
+  readonly json: boolean;
+  /** Data: as a line of JSON, or as `text` (one or more lines, without the last newline; `undefined` prints nothing). */
+  print(report: Report, text: string | undefined): void;
+  /** Data as raw bytes. */
+  raw(content: Uint8Array): void;
+  /** Talk that `--quiet` silences. */
+  note(text: string): void;
+  /** Talk that nothing silences. */
+  warn(text: string): void;
+  /** What went wrong: one line of fact, one of hint. */
+  fail(error: TreekeeperError): void;
+  /** Shows how far a long work has come, where somebody is watching; an empty text takes it away. */
+  progress(text: string): void;
+}
+
+export interface Streams {
+  readonly stdout: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+/** Talk on stderr is the same for both forms of data. */
+export function openPrinter({ stdout, stderr }: Streams, { json, quiet }: { json: boolean; quiet: boolean }): Printer {
+  let shown = 0;
+  const clear = () => {
+    if (shown > 0) stderr.write(`\r${' '.repeat(shown)}\r`);
+    shown = 0;
+  };
+  const talk = (text: string) => {
+    clear();
+    stderr.write(`${text}\n`);
+  };
+
+  return {
+    json,
+
+    print(report, text) {
+      clear();
+      if (json) stdout.write(`${JSON.stringify(report, toJson)}\n`);
+      else if (text !== undefined) stdout.write(`${text}\n`);
+    },
+
+    raw(content) {
+      clear();
+      stdout.write(content);
+    },
+
+    note(text) {
+      if (!quiet) talk(text);
+    },
+
+    warn(text) {
+      talk(`treekeeper: ${text}`);
+    },
+
+    fail({ code, message, hint }) {
+      if (json) stdout.write(`${JSON.stringify({ type: 'error', code, exit: exitCodes[code], message, hint })}\n`);
+      talk(`treekeeper: ${message}`);
+      if (hint !== undefined) talk(`  hint: ${hint}`);
+    },
+
+    progress(text) {
+      if (quiet || !stderr.isTTY) return;
+      clear();
+      stderr.write(text);
+      shown = text.length;
+    },
+  };
+}
+
+function toJson(this: { readonly [name: string]: unknown }, name: string, value: unknown): unknown {
+  // A Buffer turns itself into something else before it comes here as `value`.
+  const original = this[name];
+  if (original instanceof Uint8Array) return bytesToJson(original);
+  if (original instanceof Map) return Object.fromEntries(original);
+  return typeof original === 'bigint' ? original.toString() : value;
+}

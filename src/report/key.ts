@@ -26,6 +26,13 @@ export function parseKey(text: string): Uint8Array {
   return Buffer.concat(parts);
 }
 
+/** A value on one line: as text, quoted where it has to be, or in base64. */
+export function formatValue(value: Uint8Array): string {
+  const text = textOf(value);
+  if (text === undefined || text.includes('\0')) return `base64:${Buffer.from(value).toString('base64')}`;
+  return /^[\x21-\x7e]*$/.test(text) && !text.startsWith('"') ? text : escapeText(JSON.stringify(text));
+}
+
 /** A change as one line: `+` added, `~` changed, `-` removed. */
 export function changeLine(change: Change): string {
   return `${{ added: '+', changed: '~', removed: '-' }[kindOf(change)]} ${formatKey(change.key)}`;

@@ -1,6 +1,6 @@
 import { structuredPatch } from 'diff';
 import { encodeJson } from '../snapshot/attributes.ts';
-import { textOf } from '../snapshot/bytes.ts';
+import { sameBytes, textOf } from '../snapshot/bytes.ts';
 import { count } from '../snapshot/message.ts';
 import type { Attributes } from '../snapshot/node.ts';
 import { escapeText } from './key.ts';
@@ -16,19 +16,18 @@ const longestValue = 1024 * 1024;
 
 /** The lines that tell how a node differs: its value line by line where it is text, then its attributes. */
 export function describeChange(before: Side | undefined, after: Side | undefined): string[] {
-  return [
-    ...describeValue(before?.value, after?.value, before !== undefined, after !== undefined),
-    ...describeAttributes(before?.attributes, after?.attributes),
-  ];
+  return [...describeValue(before, after), ...describeAttributes(before?.attributes, after?.attributes)];
 }
 
-function describeValue(before: Side['value'], after: Side['value'], hadNode: boolean, hasNode: boolean): string[] {
-  if (before && after && Buffer.compare(before, after) === 0) return [];
-  if ((before ?? undefined) === undefined && (after ?? undefined) === undefined && before === after) return [];
-
+function describeValue(before: Side | undefined, after: Side | undefined): string[] {
+  if (before && after && sameValue(before.value, after.value)) return [];
   const [old, now] = [readable(before), readable(after)];
-  if (old === undefined || now === undefined) return [`${sizeOf(before, hadNode)} → ${sizeOf(after, hasNode)}`];
-  return lineDiff(old, now);
+  const lines = old === undefined || now === undefined ? [] : lineDiff(old, now);
+  return lines.length > 0 ? lines : [`${sizeOf(before)} → ${sizeOf(after)}`];
+}
+
+function sameValue(a: Side['value'], b: Side['value']): boolean {
+  return a && b ? sameBytes(a, b) : a === null && b === null;
 }
 
 function describeAttributes(before: Attributes | undefined, after: Attributes | undefined): string[] {
@@ -37,15 +36,16 @@ function describeAttributes(before: Attributes | undefined, after: Attributes | 
   return lines.length > 0 ? ['attributes:', ...lines] : [];
 }
 
-/** Text to compare by lines; nothing counts as no lines. `undefined` where only the size can be told. */
-function readable(value: Side['value']): string | undefined {
-  if (value === null) return '';
-  if (value === undefined || value.length > longestValue || value.includes(0)) return undefined;
-  return textOf(value);
+/** Text to compare by lines; no node has none. `undefined` where only a size can be told. */
+function readable(side: Side | undefined): string | undefined {
+  if (side === undefined) return '';
+  const { value } = side;
+  return value && value.length <= longestValue && !value.includes(0) ? textOf(value) : undefined;
 }
 
-function sizeOf(value: Side['value'], exists: boolean): string {
-  if (!exists) return 'nothing';
+function sizeOf(side: Side | undefined): string {
+  if (side === undefined) return 'nothing';
+  const { value } = side;
   if (value === undefined) return 'a value that is not at hand';
   if (value === null) return 'no value';
   return textOf(value) === undefined || value.includes(0) ? `binary, ${count(value.length)} B` : `${count(value.length)} B`;

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { compileSelection } from '../../src/operations/select.ts';
+
+const key = (text: string) => Buffer.from(text, 'latin1');
+
+test.each([
+  ['/app/**', '/app/x/y', true],
+  ['/app/**', '/app/', true],
+  ['/app/**', '/app', false],
+  ['/app/**', '/apple', false],
+  ['/app/*', '/app/x', true],
+  ['/app/*', '/app/x/y', false],
+  ['/app/*', '/app/.hidden', true],
+  ['/app/*', '/app/..', true],
+  ['/app/**', '/app/../x', true],
+  ['/app/**', '/app/./x', true],
+  ['**', '..', true],
+  ['/app/**', '/app//x', true],
+  ['/app/*', '/app/a\nb', true],
+  ['/app/**', '/app/a\nb/c', true],
+  ['/a/?', '/a/\xff', true],
+  ['**/tmp/**', '/a/tmp/x', true],
+  ['foo:*', 'foo:bar', true],
+  ['/app/{a,b}/**', '/app/b/x', true],
+  ['/app/[ab]', '/app/c', false],
+  ['!x', '!x', true],
+])('the glob %s on the key %j: %s', (glob, name, matches) => {
+  expect(compileSelection([glob], []).matches(key(name))).toBe(matches);
+  expect(compileSelection([], [glob]).matches(key(name))).toBe(!matches);
+});
+
+test('globs are UTF-8 as keys are', () => {
+  expect(compileSelection(['/größe/*'], []).matches(Buffer.from('/größe/x'))).toBe(true);
+});
+
+test('what is excluded stays out even where it is included', () => {
+  const selection = compileSelection(['/app/**'], ['/app/tmp/**']);
+  expect(selection.matches(key('/app/x'))).toBe(true);
+  expect(selection.matches(key('/app/tmp/x'))).toBe(false);
+});
+
+test('the literal beginning of every include narrows what has to be read', () => {
+  const prefixes = compileSelection(['/app/**', '/b/x*', '/exact'], []).prefixes.map((prefix) => Buffer.from(prefix).toString());
+  expect(prefixes).toEqual(['/app/', '/b/x', '/exact']);
+});

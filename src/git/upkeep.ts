@@ -36,7 +36,7 @@ function openSimpleGit(baseDir: string): SimpleGit {
   return simpleGit({
     baseDir,
     config: [...hardenedConfig],
-    allowEnvironment: Object.keys(environment).filter((name) => name.startsWith('GIT_')),
+    allowEnvironment: Object.keys(environment),
     unsafe: {
       allowUnsafeHooksPath: true,
       allowUnsafeFsMonitor: true,

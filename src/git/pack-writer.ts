@@ -1,0 +1,106 @@
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { Oid } from '../snapshot/objects.ts';
+import { OidSet } from './oid-set.ts';
+import { objectId, type PackChunk, packChunk } from './pack.ts';
+import { exitOf, gitFailure, spawnGit } from './process.ts';
+import { openQuarantine, type Quarantine } from './quarantine.ts';
+import type { ObjectType } from './reader.ts';
+import type { Repository } from './repository.ts';
+import { type ReadableSink, readableSink } from './sink.ts';
+
+/** The one writer of objects. Nothing of it is in the repository before `finish`. */
+export interface PackWriter extends ReadableSink {
+  commit(content: Uint8Array): Oid;
+  /** To be awaited now and then: waits where git is behind, so that what is not yet written stays bounded. */
+  drain(): Promise<void> | undefined;
+  /** Makes everything durable and moves it into the repository. Throws `TreekeeperError('failed')`, and then nothing is there. */
+  finish(): Promise<void>;
+  /** Drops everything that is not finished. Does nothing after `finish`. */
+  abandon(): Promise<void>;
+}
+
+/*
+ * A pack says in its first bytes how many objects it has, which nobody knows while a service is still being read. So
+ * objects gather in memory, and each chunk of them becomes a pack, which git checks and indexes on the other core while
+ * the next one fills. Chunks grow, so that a small snapshot is one pack and a large one a handful.
+ */
+const firstChunk = 4 * 1024 * 1024;
+const largestChunk = 32 * 1024 * 1024;
+
+/** Opens the writer. Objects in `known` are taken to be in the repository and are not written again. */
+export function openPackWriter(repository: Repository, known: OidSet): PackWriter {
+  const written = new OidSet();
+  let chunkSize = firstChunk;
+  let chunk: PackChunk | undefined;
+  let quarantine: Promise<Quarantine> | undefined;
+  let running: ChildProcessWithoutNullStreams | undefined;
+  let waiting = 0;
+  /** Every chunk so far, one after the other; rejected for good once one of them fails. */
+  let queue: Promise<void> = Promise.resolve();
+
+  function emit(type: ObjectType, content: Uint8Array, oid: Oid): void {
+    if (!written.add(oid)) return;
+    chunk ??= packChunk(chunkSize);
+    chunk.add(type, content);
+    if (chunk.size >= chunkSize) flush();
+  }
+
+  function flush(): void {
+    if (!chunk) return;
+    const pack = chunk.finish();
+    chunk = undefined;
+    chunkSize = Math.min(chunkSize * 2, largestChunk);
+    waiting += 1;
+    queue = queue.then(() => index(pack)).finally(() => (waiting -= 1));
+    // Whoever waits for the queue is told; until then nobody listens.
+    queue.catch(() => {});
+  }
+
+  async function index(pack: Buffer): Promise<void> {
+    quarantine ??= openQuarantine(repository);
+    const { env } = await quarantine;
+    const args = ['index-pack', '--stdin', '--strict'];
+    const child = spawnGit({ gitDir: repository.gitDir, args, env });
+    running = child;
+    let complaint = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      complaint += text;
+    });
+    child.stdout.resume();
+    child.stdin.on('error', () => {
+      // git ended before it read everything; its exit status says why.
+    });
+    child.stdin.end(pack);
+    const status = await exitOf(child, { args });
+    running = undefined;
+    if (status !== 0) throw gitFailure(args, status, complaint);
+  }
+
+  const sink = readableSink(known, emit);
+  return {
+    ...sink,
+
+    commit(content) {
+      const oid = objectId('commit', content);
+      emit('commit', content, oid);
+      return oid;
+    },
+
+    drain: () => (waiting > 1 ? queue : undefined),
+
+    async finish() {
+      flush();
+      await queue;
+      await (await quarantine)?.migrate();
+      quarantine = undefined;
+    },
+
+    async abandon() {
+      running?.kill('SIGKILL');
+      chunk = undefined;
+      await queue.catch(() => {});
+      await (await quarantine?.catch(() => undefined))?.remove();
+      quarantine = undefined;
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { createHash, hash } from 'node:crypto';
+import { constants, deflateSync } from 'node:zlib';
+import type { Oid } from '../snapshot/objects.ts';
+import type { ObjectType } from './reader.ts';
+
+/** The type numbers of the pack format (gitformat-pack). */
+const typeNumbers: { readonly [type in ObjectType]: number } = { commit: 1, tree: 2, blob: 3, tag: 4 };
+
+/** Most objects fit here with their header, and are then hashed in one call, which costs half of three. */
+const scratch = Buffer.allocUnsafe(64 * 1024);
+
+/** The id of an object: SHA-1 over type, size and content. */
+export function objectId(type: ObjectType, content: Uint8Array): Oid {
+  const header = `${type} ${content.length}\0`;
+  const size = header.length + content.length;
+  if (size > scratch.length) return createHash('sha1').update(header).update(content).digest('hex');
+
+  scratch.write(header, 'latin1');
+  scratch.set(content, header.length);
+  return hash('sha1', scratch.subarray(0, size), 'hex');
+}
+
+/**
+ * Objects shorter than this are stored, not deflated: starting a deflater costs more than all the rest of writing one,
+ * and for 3 percent of space the writer is a third faster (100,000 values of 200 bytes).
+ */
+const shortest = 160;
+
+/** The largest content that one stored block of a zlib stream can hold is larger than that (RFC 1951, 3.2.4). */
+const storedOverhead = 2 + 5 + 4;
+
+/** One pack in the making, in memory: the objects of a run, or a part of them. */
+export interface PackChunk {
+  readonly objects: number;
+  /** Bytes so far. */
+  readonly size: number;
+  add(type: ObjectType, content: Uint8Array): void;
+  /** The whole pack, with its header and its checksum. */
+  finish(): Buffer;
+}
+
+/** Starts a pack for about `expected` bytes. It takes any number more. */
+export function packChunk(expected: number): PackChunk {
+  let bytes = Buffer.allocUnsafe(expected);
+  let size = 12;
+  let objects = 0;
+
+  function reserve(more: number): void {
+    if (size + more <= bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, size + more));
+    bytes.copy(larger, 0, 0, size);
+    bytes = larger;
+  }
+
+  /** Type and size, four bits then seven a byte, lowest first. */
+  function writeHeader(type: ObjectType, length: number): void {
+    let rest = Math.floor(length / 16);
+    let byte = (typeNumbers[type] << 4) | (length & 15);
+    while (rest > 0) {
+      bytes[size++] = byte | 0x80;
+      byte = rest & 0x7f;
+      rest = Math.floor(rest / 128);
+    }
+    bytes[size++] = byte;
+  }
+
+  function writeStored(content: Uint8Array): void {
+    bytes[size++] = 0x78;
+    bytes[size++] = 0x01;
+    bytes[size++] = 0x01;
+    size = bytes.writeUInt16LE(content.length, size);
+    size = bytes.writeUInt16LE(~content.length & 0xffff, size);
+    bytes.set(content, size);
+    size = bytes.writeUInt32BE(adler32(content), size + content.length);
+  }
+
+  return {
+    get objects() {
+      return objects;
+    },
+    get size() {
+      return size;
+    },
+
+    add(type, content) {
+      objects += 1;
+      if (content.length < shortest) {
+        reserve(10 + content.length + storedOverhead);
+        writeHeader(type, content.length);
+        writeStored(content);
+        return;
+      }
+      const deflated = deflateSync(content, { level: constants.Z_BEST_SPEED });
+      reserve(10 + deflated.length);
+      writeHeader(type, content.length);
+      bytes.set(deflated, size);
+      size += deflated.length;
+    },
+
+    finish() {
+      reserve(20);
+      bytes.write('PACK', 0, 'latin1');
+      bytes.writeUInt32BE(2, 4);
+      bytes.writeUInt32BE(objects, 8);
+      size += bytes.write(hash('sha1', bytes.subarray(0, size), 'hex'), size, 'hex');
+      return bytes.subarray(0, size);
+    },
+  };
+}
+
+/** The checksum of a zlib stream (RFC 1950); for short content only, since it does not guard against overflow. */
+function adler32(content: Uint8Array): number {
+  let a = 1;
+  let b = 0;
+  for (const byte of content) {
+    a += byte;
+    b += a;
+  }
+  return (((b % 65_521) << 16) | (a % 65_521)) >>> 0;
+}

@@ -1,10 +1,13 @@
 import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { decodeTree } from '../snapshot/tree.ts';
-import { runGit, spawnGit } from './process.ts';
+import { type BatchAnswer, batchParser } from './batch-parser.ts';
+import { reasonIn, runGit, spawnGit } from './process.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { GitObject, ObjectReader } from './reader.ts';
+import { readRef } from './refs.ts';
 import type { Repository } from './repository.ts';
+import { resolveName } from './resolve-name.ts';
 
 interface Request {
   readonly oid: Oid;
@@ -18,60 +21,69 @@ interface Session {
   readonly requests: Request[];
 }
 
-/** Reads with git's own `cat-file --batch`: one process for as long as the reader lives, requests in flight without limit. */
-export function openNativeReader({ gitDir }: Repository): ObjectReader {
+/**
+ * Reads with git's own `cat-file --batch`: one process for as long as the reader lives, requests in flight without limit.
+ * Without `--buffer`: that would be a fifth faster in bulk, but git flushes it at the end only, before its version 2.36.
+ */
+export function openNativeReader(repository: Repository): ObjectReader {
+  const { gitDir } = repository;
   let session: Session | undefined;
   let unsent: Request[] = [];
   let closed = false;
 
+  /** Everything that was asked for in one turn of the event loop goes out in one write. */
   function send(): void {
     const requests = unsent;
     unsent = [];
-    if (requests.length === 0 || closed) return;
+    if (requests.length === 0) return;
     session ??= start();
-    session.requests.push(...requests);
+    for (const request of requests) session.requests.push(request);
     session.child.stdin.write(requests.map(({ oid }) => `${oid}\n`).join(''));
   }
 
   function start(): Session {
     const started: Session = { child: spawnGit({ gitDir, args: ['cat-file', '--batch'] }), requests: [] };
-    const { child, requests } = started;
+    const { child } = started;
+    const answered = requestQueue(started.requests);
     let complaint = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       complaint += text;
     });
-    child.stdin.on('error', () => {
-      // The end of the process says more.
-    });
-    child.stdout.on('data', answerParser((answer) => settle(requests.shift(), answer)));
-    child.on('error', () => {
-      // Followed by 'close'.
+    child.stdout.on(
+      'data',
+      batchParser((answer) => settle(answered.next(), answer)),
+    );
+
+    // both are followed by 'close', which knows more
+    child.stdin.on('error', () => {});
+    child.on('error', (error) => {
+      complaint ||= error.message;
     });
     child.on('close', () => {
+      // git dies of an object that it cannot read, and it answers in order: so it was the first one without an answer
+      const [culprit, ...others] = answered.rest();
+      culprit?.reject(damagedObject(culprit.oid, reasonIn(complaint) ?? 'git cannot read it'));
       session = undefined;
-      // git dies of an object that is too damaged to be read. It answers in order, so it was the first one left.
-      const culprit = requests.shift();
-      culprit?.reject(damagedObject(culprit.oid, complaint.trim().split('\n')[0] || 'git cannot read it'));
-      unsent.unshift(...requests);
+      unsent = [...others, ...unsent];
       send();
+      if (closed) session?.child.stdin.end();
     });
     return started;
   }
 
   const reader: ObjectReader = {
-    async resolve(name) {
-      if (!/^[^-\s~^:?*[\\][^\s~^:?*[\\]*$/.test(name)) return undefined;
-      const args = ['rev-parse', '--verify', '--end-of-options', `${name}^{object}`];
-      const { status, stdout } = await runGit({ gitDir, args, accept: [1, 128] });
-      if (status === 0) return stdout.toString().trim();
-      if (/^[0-9a-f]{4,39}$/.test(name) && (await isAmbiguous(name))) {
-        throw new TreekeeperError('usage', `${name} is the beginning of more than one id`, { hint: 'write more of it' });
-      }
-      return undefined;
-    },
+    resolve: (name) =>
+      resolveName(repository, name, {
+        readRef: (ref) => readRef(gitDir, ref),
+        async expand(digits) {
+          const { stdout } = await runGit({ gitDir, args: ['rev-parse', `--disambiguate=${digits}`] });
+          return stdout.toString().split('\n').filter(Boolean);
+        },
+      }),
 
     read(oid) {
       return new Promise((resolve, reject) => {
+        if (closed) return reject(new TreekeeperError('failed', 'the reader of the repository is closed'));
         if (unsent.length === 0) setImmediate(send);
         unsent.push({ oid, resolve, reject });
       });
@@ -82,27 +94,33 @@ export function openNativeReader({ gitDir }: Repository): ObjectReader {
 
     async [Symbol.asyncDispose]() {
       closed = true;
-      const child = session?.child;
-      if (!child || child.exitCode !== null) return;
-      const ended = new Promise((resolve) => child.once('close', resolve));
-      child.stdin.end();
-      await ended;
+      send();
+      while (session) {
+        const { child } = session;
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        child.stdin.end();
+        await ended;
+      }
     },
   };
   return reader;
-
-  async function isAmbiguous(name: string): Promise<boolean> {
-    const { stdout } = await runGit({ gitDir, args: ['rev-parse', `--disambiguate=${name}`] });
-    return stdout.toString().trim().split('\n').length > 1;
-  }
 }
 
-interface Answer {
-  readonly type: string;
-  readonly content: Buffer | undefined;
+/** Takes requests from the front without moving the others, of which there may be many thousands. */
+function requestQueue(requests: Request[]): { next(): Request | undefined; rest(): Request[] } {
+  let at = 0;
+  return {
+    next() {
+      const request = requests[at];
+      at += 1;
+      if (at === requests.length) requests.length = at = 0;
+      return request;
+    },
+    rest: () => requests.slice(at),
+  };
 }
 
-function settle(request: Request | undefined, { type, content }: Answer): void {
+function settle(request: Request | undefined, { type, content }: BatchAnswer): void {
   if (!request) return;
   const { oid, resolve, reject } = request;
   try {
@@ -111,40 +129,4 @@ function settle(request: Request | undefined, { type, content }: Answer): void {
   } catch (error) {
     reject(error);
   }
-}
-
-/**
- * Takes the output of `cat-file --batch` apart: `<oid> <type> <size>\n<content>\n`, or `<oid> missing\n`. Chunks are
- * joined only once an object is complete, so that a large one is not copied again for each of its pieces.
- */
-function answerParser(onAnswer: (answer: Answer) => void): (chunk: Buffer) => void {
-  let chunks: Buffer[] = [];
-  let available = 0;
-  let wanted = 1;
-
-  return (chunk) => {
-    chunks.push(chunk);
-    available += chunk.length;
-    if (available < wanted) return;
-
-    const bytes = chunks.length === 1 ? chunk : Buffer.concat(chunks);
-    let at = 0;
-    for (;;) {
-      const end = bytes.indexOf(0x0a, at);
-      if (end < 0) {
-        wanted = bytes.length - at + 1;
-        break;
-      }
-      const [, type = '', size] = bytes.toString('latin1', at, end).split(' ');
-      const length = size === undefined ? 0 : Number(size) + 1;
-      if (end + 1 + length > bytes.length) {
-        wanted = end + 1 + length - at;
-        break;
-      }
-      onAnswer({ type, content: size === undefined ? undefined : bytes.subarray(end + 1, end + length) });
-      at = end + 1 + length;
-    }
-    chunks = at < bytes.length ? [bytes.subarray(at)] : [];
-    available = bytes.length - at;
-  };
 }

@@ -40,19 +40,19 @@ export const hardenedConfig: readonly string[] = [
   'transfer.fsckObjects=true',
 ];
 
-/** What a person may set for every git of theirs, and what does not point it at another repository. */
+/** Variables that change what git does, and those of them that a person sets for every git of theirs. */
+const guarded = /^(GIT_.*|LANGUAGE|EDITOR|VISUAL|PAGER|PREFIX)$/;
 const trusted = /^GIT_(EXEC_PATH|SSH|SSH_COMMAND|ASKPASS|SSL_.*|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM))$/;
 
 /**
- * The environment of every git. Of the `GIT_*` that we inherit (a hook's `GIT_DIR`, an index, object directories,
+ * The environment of every git. Of what we inherit (a hook's `GIT_DIR`, an index, object directories,
  * configuration, traces) only harmless ones stay. No protocol is allowed, or a partial clone would fetch what is
  * missing; and an object is what its id says, whatever `refs/replace` holds.
  */
 export function hardenedEnvironment(): Record<string, string> {
   const environment: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    const kept = name.startsWith('GIT_') ? trusted.test(name) : name !== 'LANGUAGE';
-    if (kept && value !== undefined) environment[name] = value;
+    if (value !== undefined && (!guarded.test(name) || trusted.test(name))) environment[name] = value;
   }
   return {
     ...environment,

@@ -1,3 +1,4 @@
+import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { runGit } from './process.ts';
 import type { Repository } from './repository.ts';
@@ -6,9 +7,19 @@ import type { Repository } from './repository.ts';
 const nothing = '0'.repeat(40);
 
 /** Where the branch is now; `undefined` before its first commit. */
-export async function readBranch({ gitDir, branch }: Repository): Promise<Oid | undefined> {
-  const { status, stdout } = await runGit({ gitDir, args: ['rev-parse', '--verify', '--quiet', '--end-of-options', `${branch}^{commit}`], accept: [1] });
-  return status === 0 ? stdout.toString().trim() : undefined;
+export function readBranch({ gitDir, branch }: Repository): Promise<Oid | undefined> {
+  return readRef(gitDir, branch);
+}
+
+/** The id that a ref of exactly this full name holds, whether the object exists or not. */
+export async function readRef(gitDir: string, name: string): Promise<Oid | undefined> {
+  const { stdout } = await runGit({ gitDir, args: ['for-each-ref', '--format=%(refname) %(objectname)', '--', name] });
+  for (const line of stdout.toString().split('\n')) {
+    const [found, oid] = line.split(' ');
+    // a pattern without wildcards matches what is below it too: refs/tags/a is asked for, refs/tags/a/b is there
+    if (found === name) return oid;
+  }
+  return undefined;
 }
 
 /**
@@ -17,12 +28,15 @@ export async function readBranch({ gitDir, branch }: Repository): Promise<Oid | 
  */
 export async function moveBranch(repository: Repository, from: Oid | undefined, to: Oid, message: string): Promise<boolean> {
   const { gitDir, branch } = repository;
-  const args = ['update-ref', '-m', message, '--no-deref', '--end-of-options', branch, to, from ?? nothing];
-  const { status } = await runGit({ gitDir, args, accept: [1, 128] });
-  if (status === 0) return (await readBranch(repository)) === to;
-  if ((await readBranch(repository)) !== from) return false;
+  const input = `start\nupdate ${branch} ${to} ${from ?? nothing}\nprepare\ncommit\n`;
+  try {
+    // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
+    await runGit({ gitDir, args: ['update-ref', '-m', message, '--create-reflog', '--stdin'], input });
+  } catch (thrown) {
+    if ((await readBranch(repository)) !== from) return false;
+    throw thrown;
+  }
 
-  // Not a race: let git say what is wrong.
-  await runGit({ gitDir, args });
-  return (await readBranch(repository)) === to;
+  if (from === undefined || (await readBranch(repository)) !== from) return true;
+  throw new TreekeeperError('failed', `git said that it moved ${branch}, and it did not`);
 }

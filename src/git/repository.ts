@@ -52,10 +52,10 @@ export async function createRepository(path: string, branch = 'main'): Promise<R
   return openRepository(root, full);
 }
 
-/** The ref that `HEAD` of a Git directory points to, or `undefined` where it is detached. */
-export async function readHead(gitDir: string): Promise<string | undefined> {
+/** What `HEAD` of a Git directory holds: the full name of a ref, or an id where it is detached. */
+export async function readHead(gitDir: string): Promise<string> {
   const head = await readFile(join(gitDir, 'HEAD'), 'utf8');
-  return /^ref:\s*(\S+)\s*$/.exec(head)?.[1];
+  return head.replace(/^ref:\s*/, '').trimEnd();
 }
 
 /** The rules of git-check-ref-format that keep a name from being an operator, an option or a path elsewhere. */
@@ -72,7 +72,7 @@ function branchName(branch: string): `refs/heads/${string}` {
 
 async function headBranch(root: string, gitDir: string): Promise<`refs/heads/${string}`> {
   const head = await readHead(gitDir);
-  if (head?.startsWith('refs/heads/')) return branchName(head);
+  if (head.startsWith('refs/heads/')) return branchName(head);
   throw new TreekeeperError('failed', `HEAD of ${root} is not on a branch`, { hint: 'name the branch, or check one out' });
 }
 

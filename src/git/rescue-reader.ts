@@ -5,31 +5,53 @@ import { decodeTree } from '../snapshot/tree.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { ObjectReader } from './reader.ts';
 import type { Repository } from './repository.ts';
+import { resolveName } from './resolve-name.ts';
+
+/** Reads at once: each opens files, of which a process has a thousand or so. */
+const mostAtOnce = 32;
 
 /**
  * Reads with isomorphic-git, in this process: for machines that have no git binary, as one that everything is to be
- * restored on. Ten times slower in bulk, and it holds the indexes of all packs in memory.
+ * restored on. Ten times slower in bulk, and it holds whole packs in memory. It does not follow alternates.
  */
-export function openRescueReader({ gitDir: gitdir }: Repository): ObjectReader {
+export function openRescueReader(repository: Repository): ObjectReader {
+  const gitdir = repository.commonDir;
   const cache = {};
+  const turns = turnstile(mostAtOnce);
 
   const reader: ObjectReader = {
-    async resolve(name) {
-      if (/^[0-9a-f]{40}$/.test(name)) return (await exists(name)) ? name : undefined;
-      try {
-        return await git.resolveRef({ fs, gitdir, ref: name });
-      } catch {
-        return /^[0-9a-f]{4,39}$/.test(name) ? expand(name) : undefined;
-      }
-    },
+    resolve: (name) =>
+      resolveName(repository, name, {
+        async readRef(ref) {
+          try {
+            return await git.resolveRef({ fs, gitdir, ref });
+          } catch (thrown) {
+            if (thrown instanceof git.Errors.NotFoundError) return undefined;
+            throw new TreekeeperError('integrity', `the ref ${ref} is damaged: ${reasonOf(thrown)}`, { cause: thrown });
+          }
+        },
+        async expand(digits) {
+          try {
+            return [await git.expandOid({ fs, gitdir, oid: digits, cache })];
+          } catch (thrown) {
+            if (thrown instanceof git.Errors.AmbiguousError) return thrown.data.matches;
+            if (thrown instanceof git.Errors.NotFoundError) return [];
+            throw thrown;
+          }
+        },
+      }),
 
     async read(oid) {
+      await turns.enter();
       try {
         const { type, object } = await git.readObject({ fs, gitdir, oid, format: 'content', cache });
-        return prove(oid, type, object as Uint8Array);
-      } catch (cause) {
-        if (cause instanceof TreekeeperError) throw cause;
-        throw damagedObject(oid, cause instanceof git.Errors.NotFoundError ? 'it is missing' : reasonOf(cause));
+        if (type === undefined || !(object instanceof Uint8Array)) throw damagedObject(oid, 'it has no content');
+        return prove(oid, type, object);
+      } catch (thrown) {
+        if (thrown instanceof TreekeeperError) throw thrown;
+        throw damagedObject(oid, thrown instanceof git.Errors.NotFoundError ? 'it is missing' : reasonOf(thrown));
+      } finally {
+        turns.leave();
       }
     },
 
@@ -38,17 +60,21 @@ export function openRescueReader({ gitDir: gitdir }: Repository): ObjectReader {
     [Symbol.asyncDispose]: async () => {},
   };
   return reader;
+}
 
-  async function exists(oid: string): Promise<boolean> {
-    return git.readObject({ fs, gitdir, oid, format: 'deflated', cache }).then(() => true, (error) => !(error instanceof git.Errors.NotFoundError));
-  }
-
-  async function expand(name: string): Promise<string | undefined> {
-    try {
-      return await git.expandOid({ fs, gitdir, oid: name, cache });
-    } catch (cause) {
-      if (!(cause instanceof git.Errors.AmbiguousError)) return undefined;
-      throw new TreekeeperError('usage', `${name} is the beginning of more than one id`, { hint: 'write more of it', cause });
-    }
-  }
+/** Lets so many in at once; the others wait in the order they came. */
+function turnstile(most: number): { enter(): Promise<void>; leave(): void } {
+  const waiting: (() => void)[] = [];
+  let inside = 0;
+  return {
+    async enter() {
+      if (inside === most) await new Promise<void>((resolve) => waiting.push(resolve));
+      else inside += 1;
+    },
+    leave() {
+      const next = waiting.shift();
+      if (next) next();
+      else inside -= 1;
+    },
+  };
 }

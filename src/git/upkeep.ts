@@ -43,8 +43,7 @@ function openSimpleGit(baseDir: string): SimpleGit {
       allowUnsafeTemplateDir: true,
       allowUnsafeAskPass: true,
       allowUnsafeConfigPaths: true,
-      allowUnsafeEditor: true,
-      allowUnsafePager: true,
+      allowUnsafeExec: true,
       allowUnsafeSshCommand: true,
     },
   }).env(environment);

@@ -1,0 +1,77 @@
+import { lstat, realpath } from 'node:fs/promises';
+import { reasonOf, TreekeeperError } from '../errors.ts';
+import { latin1 } from '../snapshot/paths.ts';
+import type { Node } from '../snapshot/node.ts';
+import { createNode } from './dir/create.ts';
+import { readTree } from './dir/read.ts';
+import type { Outcome, Service, Traits } from './service.ts';
+
+const traits: Traits = {
+  kind: 'dir',
+  ordered: false,
+  valueAndChildren: false,
+  nullLeaf: true,
+  parentsFirst: true,
+  pointInTime: false,
+  maxValueBytes: 1024 * 1024 * 1024,
+};
+
+/**
+ * A plain directory as a service: files are leaves, directories are nodes without data, and the executable bit is the
+ * attribute `executable`. Keys are relative, without a leading slash; the directory itself is no node. Symbolic links and
+ * special files are passed over and never followed.
+ */
+export function openDir({ path }: { readonly path: string }): Service {
+  const top = Buffer.from(path);
+
+  return {
+    traits,
+    root: new Uint8Array(),
+
+    async identity() {
+      const real = await realpath(path).catch(() => path);
+      return { version: undefined, source: `dir:${path}`, cluster: real };
+    },
+
+    async *read({ signal } = {}) {
+      await requireDirectory(path);
+      yield* readTree(top, signal);
+    },
+
+    refuse,
+
+    async create(nodes, signal) {
+      const outcomes: Outcome[] = [];
+      for (const node of nodes) {
+        signal?.throwIfAborted();
+        const reason = refuse(node);
+        outcomes.push(reason === undefined ? await createNode(top, node) : { status: 'failed', reason });
+      }
+      return outcomes;
+    },
+
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Names that would leave the directory, or that no file can have. */
+function refuse({ key, value, attributes }: Node): string | undefined {
+  const segments = latin1(key).split('/');
+  if (segments.includes('')) return 'a file name cannot be empty';
+  if (segments.some((segment) => segment === '.' || segment === '..')) return 'a file cannot be named . or ..';
+  if (key.includes(0)) return 'a file name cannot hold a NUL byte';
+  if (segments.some((segment) => segment.length > 255)) return 'a file name is at most 255 bytes';
+
+  const unknown = Object.entries(attributes ?? {}).find(([name, content]) => name !== 'executable' || content !== true || value === null);
+  return unknown && `a directory cannot hold the attribute ${unknown[0]}`;
+}
+
+async function requireDirectory(path: string): Promise<void> {
+  try {
+    if ((await lstat(path)).isDirectory() || (await lstat(await realpath(path))).isDirectory()) return;
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    throw new TreekeeperError('unreachable', missing ? `there is no directory ${path}` : `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+  }
+  throw new TreekeeperError('unreachable', `${path} is not a directory`);
+}

@@ -2,7 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { decodeTree } from '../snapshot/tree.ts';
 import { type BatchAnswer, batchParser } from './batch-parser.ts';
-import { reasonIn, runGit, spawnGit } from './process.ts';
+import { gitFailure, reasonIn, runGit, spawnGit } from './process.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { GitObject, ObjectReader } from './reader.ts';
 import { readRef } from './refs.ts';
@@ -59,14 +59,16 @@ export function openNativeReader(repository: Repository): ObjectReader {
     child.on('error', (error) => {
       complaint ||= error.message;
     });
-    child.on('close', () => {
-      // git dies of an object that it cannot read, and it answers in order: so it was the first one without an answer
+    child.on('close', (status, killer) => {
       const [culprit, ...others] = answered.rest();
-      culprit?.reject(damagedObject(culprit.oid, reasonIn(complaint) ?? 'git cannot read it'));
       session = undefined;
       unsent = [...others, ...unsent];
       send();
-      if (closed) session?.child.stdin.end();
+      if (!culprit) return;
+
+      // git exits so of an object that it cannot read, and it answers in order: it was the first one without an answer
+      if (status === 128) culprit.reject(damagedObject(culprit.oid, reasonIn(complaint) ?? 'git cannot read it'));
+      else culprit.reject(gitFailure(['cat-file'], status ?? 0, complaint || `it was killed (${killer})`));
     });
     return started;
   }

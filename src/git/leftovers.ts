@@ -1,16 +1,52 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quarantinePrefix } from './quarantine.ts';
 import type { Repository } from './repository.ts';
 
+/** Below the Git directory: where the lock is, and for a moment what it is taken with. */
+export const lockDirectory = 'treekeeper';
+
+/** How long any git may take over a lock file or a pack that is not ours, before it counts as dead. */
+const anHour = 60 * 60_000;
+
 /**
- * Removes what a run of ours that died left in the repository. To be called only by the holder of the lock: then every
- * quarantine is a dead one, and so is every lock file of the branch that we move, which git itself never clears.
+ * Removes what dead runs left in the repository. To be called only by the holder of the lock: then every quarantine is a
+ * dead one, and so is a lock file of a ref that a backup moves, where it is older than this process. Git itself never
+ * clears those, and the next move would fail of them. Other lock files and unfinished packs may belong to a git that a
+ * person runs at this moment (`gc`, `fetch`), and hinder nobody: those go when they are an hour old.
  */
-export async function clearLeftovers({ gitDir, branch }: Repository): Promise<void> {
-  const objects = join(gitDir, 'objects');
-  const names = await readdir(objects).catch(() => []);
-  const dead = names.filter((name) => name.startsWith(quarantinePrefix)).map((name) => join(objects, name));
-  const locks = [`${branch}.lock`, 'HEAD.lock'].map((name) => join(gitDir, name));
-  for (const path of [...dead, ...locks]) await rm(path, { recursive: true, force: true });
+export async function clearLeftovers({ gitDir, commonDir, branch }: Repository): Promise<void> {
+  const objects = join(commonDir, 'objects');
+  for (const name of await list(objects)) {
+    if (name.startsWith(quarantinePrefix)) await rm(join(objects, name), { recursive: true, force: true });
+  }
+
+  const started = Date.now() - process.uptime() * 1000;
+  for (const path of [join(commonDir, `${branch}.lock`), join(gitDir, 'HEAD.lock'), join(gitDir, 'index.lock')]) {
+    await removeOlder(path, started);
+  }
+
+  const refs = (await list(join(commonDir, 'refs'), true)).map((name) => join('refs', name));
+  const info = (await list(join(objects, 'info'))).map((name) => join('objects', 'info', name));
+  const packs = (await list(join(objects, 'pack'))).map((name) => join('objects', 'pack', name));
+  const locks = ['packed-refs.lock', 'config.lock', ...refs, ...info].filter((name) => name.endsWith('.lock'));
+  const takings = (await list(join(commonDir, lockDirectory))).filter((name) => name !== 'lock').map((name) => join(lockDirectory, name));
+  for (const name of [...locks, ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
+    await removeOlder(join(commonDir, name), Date.now() - anHour);
+  }
+}
+
+/** What git's index-pack and repack write first, and a pack that was moved into place without its index. */
+function isUnfinished(name: string, all: readonly string[]): boolean {
+  if (name.startsWith(join('objects', 'pack', 'tmp_'))) return true;
+  return /\.(pack|rev)$/.test(name) && !all.includes(name.replace(/\.[a-z]+$/, '.idx'));
+}
+
+async function removeOlder(path: string, time: number): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found && found.mtimeMs < time) await rm(path, { force: true });
+}
+
+async function list(directory: string, recursive = false): Promise<string[]> {
+  return readdir(directory, { recursive }).catch(() => []);
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
+import { clearLeftovers, lockDirectory } from './leftovers.ts';
 import { isAlive, type ProcessIdentity, thisProcess } from './process-identity.ts';
 import type { Repository } from './repository.ts';
-import { clearLeftovers } from './leftovers.ts';
 
 /** Who holds the lock. */
 interface Owner extends ProcessIdentity {
@@ -16,24 +16,23 @@ interface Owner extends ProcessIdentity {
 /**
  * Takes the lock under which a repository is written, and clears away what dead runs left there. A lock whose owner is
  * dead is taken over. Throws `TreekeeperError('locked')` where another run holds it; that run may be on another host,
- * which only a person can tell to be dead. Disposing of it gives it back.
+ * which only a person can tell to be dead; and `'failed'` where the repository cannot be written. Disposing of it gives
+ * it back.
  */
 export async function acquireLock(repository: Repository): Promise<AsyncDisposable> {
-  const directory = join(repository.gitDir, 'treekeeper');
+  const directory = join(repository.commonDir, lockDirectory);
   const path = join(directory, 'lock');
   const owner: Owner = { ...thisProcess(), nonce: randomBytes(8).toString('hex'), since: new Date().toISOString() };
-  const own = join(directory, `lock.${owner.nonce}`);
 
   try {
     await mkdir(directory, { recursive: true });
-    await writeFile(own, JSON.stringify(owner), { flag: 'wx' });
+    await take(directory, 'lock', owner);
   } catch (cause) {
-    throw new TreekeeperError('failed', `cannot lock the repository ${repository.gitDir}: ${reasonOf(cause)}`, { cause });
-  }
-  try {
-    await take(own, path, owner.nonce);
-  } finally {
-    await rm(own, { force: true });
+    if (cause instanceof TreekeeperError) throw cause;
+    throw new TreekeeperError('failed', `cannot lock the repository ${repository.gitDir}: ${reasonOf(cause)}`, {
+      hint: 'it has to be on a disk that this user may write, with hard links',
+      cause,
+    });
   }
 
   const release = async () => {
@@ -49,23 +48,45 @@ export async function acquireLock(repository: Repository): Promise<AsyncDisposab
 }
 
 /**
- * Makes `path` a link to `own`, which is atomic and fails where `path` exists. Where its owner is dead, the lock is first
- * moved to a name that only one can take: of all that saw the same dead owner, one wins the rename, since a second lock
- * at `path` by then is a living run's and is put back.
+ * Makes the file `name` say that it is ours. A link is atomic, and fails where the file exists. To replace the file of a
+ * dead owner takes a second file, named after that owner's nonce: who holds it is the only one who may replace what
+ * still has this nonce, and a nonce that was replaced never comes back. The second file is taken in the same way, since
+ * its owner may die too.
  */
-async function take(own: string, path: string, nonce: string): Promise<void> {
-  for (;;) {
-    if (await tryLink(own, path)) return;
-    const holder = await readOwner(path);
-    if (holder === undefined) continue;
-    if (isAlive(holder)) throw locked(holder, path);
+async function take(directory: string, name: string, owner: Owner): Promise<void> {
+  const path = join(directory, name);
+  const own = join(directory, `${owner.nonce}.new`);
+  try {
+    for (;;) {
+      await writeDurably(own, JSON.stringify(owner));
+      if (await tryLink(own, path)) return;
 
-    const aside = `${path}.dead.${nonce}`;
-    await rename(path, aside).catch(ignoreMissing);
-    const moved = await readOwner(aside);
-    // Somebody took the dead lock over between our look and our rename: give it back.
-    if (moved && moved.nonce !== holder.nonce) await tryLink(aside, path);
-    await rm(aside, { force: true });
+      const holder = await readOwner(path);
+      if (holder === undefined) continue;
+      if (isAlive(holder)) throw locked(holder, path);
+
+      const right = `${holder.nonce}.dead`;
+      await take(directory, right, owner);
+      try {
+        await writeDurably(own, JSON.stringify(owner));
+        if ((await readOwner(path))?.nonce === holder.nonce) return await rename(own, path);
+      } finally {
+        await rm(join(directory, right), { force: true });
+      }
+    }
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** After a power cut the lock is to name its owner, or not to be there. */
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 
@@ -94,12 +115,8 @@ async function readOwner(path: string): Promise<Owner | undefined> {
 
 function locked({ pid, host, since }: Owner, path: string): TreekeeperError {
   return new TreekeeperError('locked', `another run holds the repository: process ${pid} on ${host}, since ${since}`, {
-    hint: host === thisProcess().host ? 'wait for it to end' : `if that host is gone for good, remove ${path}`,
+    hint: host === thisProcess().host ? 'wait for it to end' : `if it is gone for good, remove ${path}`,
   });
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!isCode(error, 'ENOENT')) throw error;
 }
 
 function isCode(error: unknown, code: string): boolean {

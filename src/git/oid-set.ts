@@ -3,7 +3,7 @@ import type { Oid } from '../snapshot/objects.ts';
 /** Words of 32 bits in an object id. */
 const width = 5;
 
-/** A set of object ids in 20 bytes each and some room: a million of them take less than 40 MB. */
+/** A set of object ids in 20 bytes each and some room: a million of them take 25 to 40 MB. */
 export class OidSet {
   #capacity = 1024;
   #words = new Uint32Array(this.#capacity * width);
@@ -17,18 +17,18 @@ export class OidSet {
 
   has(oid: Oid): boolean {
     this.#scratch.write(oid, 'hex');
-    return this.#words[this.#slot()] !== 0;
+    return this.#words[this.#find()] !== 0;
   }
 
   /** Whether the id was not in the set before. */
   add(oid: Oid): boolean {
     this.#scratch.write(oid, 'hex');
-    const at = this.#slot();
+    const at = this.#find();
     if (this.#words[at] !== 0) return false;
 
     this.#words.set(this.#key, at);
     this.#size += 1;
-    if (this.#size * 3 > this.#capacity * 2) this.#grow();
+    if (this.#size > this.#capacity * 0.8) this.#grow();
     return true;
   }
 
@@ -36,25 +36,39 @@ export class OidSet {
    * Where the id in the scratch buffer is, or would be. Ids are evenly spread by nature, so their last word serves as
    * the hash; a first word of zero, one id in four thousand million, stands for an empty slot and is stored as one.
    */
-  #slot(): number {
-    if (this.#key[0] === 0) this.#key[0] = 1;
-    const [a = 0, b = 0, c = 0, d = 0, e = 0] = this.#key;
-    for (let slot = e % this.#capacity; ; slot = (slot + 1) % this.#capacity) {
-      const at = slot * width;
-      const words = this.#words;
-      if (words[at] === 0) return at;
-      if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d && words[at + 4] === e) return at;
+  #find(): number {
+    const words = this.#words;
+    const key = this.#key;
+    if (key[0] === 0) key[0] = 1;
+
+    let at = ((key[4] ?? 0) % this.#capacity) * width;
+    while (words[at] !== 0 && !this.#isAt(at)) {
+      at += width;
+      if (at === words.length) at = 0;
     }
+    return at;
+  }
+
+  #isAt(at: number): boolean {
+    const words = this.#words;
+    const key = this.#key;
+    return (
+      words[at] === key[0] &&
+      words[at + 1] === key[1] &&
+      words[at + 2] === key[2] &&
+      words[at + 3] === key[3] &&
+      words[at + 4] === key[4]
+    );
   }
 
   #grow(): void {
     const before = this.#words;
-    this.#capacity *= 2;
+    this.#capacity = Math.ceil(this.#capacity * 1.5);
     this.#words = new Uint32Array(this.#capacity * width);
     for (let at = 0; at < before.length; at += width) {
       if (before[at] === 0) continue;
       this.#key.set(before.subarray(at, at + width));
-      this.#words.set(this.#key, this.#slot());
+      this.#words.set(this.#key, this.#find());
     }
   }
 }

@@ -90,17 +90,23 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
 
     async finish() {
       flush();
-      await queue;
-      await (await quarantine)?.migrate();
-      quarantine = undefined;
+      try {
+        await queue;
+        await (await quarantine)?.migrate();
+      } finally {
+        await abandon();
+      }
     },
 
-    async abandon() {
-      running?.kill('SIGKILL');
-      chunk = undefined;
-      await queue.catch(() => {});
-      await (await quarantine?.catch(() => undefined))?.remove();
-      quarantine = undefined;
-    },
+    abandon,
   };
+
+  async function abandon(): Promise<void> {
+    chunk = undefined;
+    running?.kill('SIGKILL');
+    await queue.catch(() => {});
+    const opened = await quarantine?.catch(() => undefined);
+    quarantine = undefined;
+    await opened?.remove();
+  }
 }

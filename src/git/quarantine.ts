@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Repository } from './repository.ts';
 
 /*
@@ -13,34 +14,43 @@ export const quarantinePrefix = 'tmp_objdir-treekeeper-';
 export interface Quarantine {
   /** What makes git write into the quarantine, and read from the repository as well. */
   readonly env: { readonly [name: string]: string };
-  /** Moves everything into the repository and makes it durable. Until a ref names it, nobody sees it. */
+  /** Moves every pack into the repository and makes that durable. Until a ref names what is in them, nobody sees it. */
   migrate(): Promise<void>;
+  /** Removes the quarantine, with everything that was not moved. */
   remove(): Promise<void>;
 }
 
-export async function openQuarantine({ gitDir }: Repository): Promise<Quarantine> {
-  const objects = join(gitDir, 'objects');
+/** Opens one. All of it throws `TreekeeperError('failed')` where the disk refuses. */
+export async function openQuarantine({ commonDir }: Repository): Promise<Quarantine> {
+  const objects = join(commonDir, 'objects');
   const directory = join(objects, `${quarantinePrefix}${randomBytes(8).toString('hex')}`);
-  await mkdir(join(directory, 'pack'), { recursive: true, mode: 0o700 });
+  await orFail(objects, () => mkdir(join(directory, 'pack'), { recursive: true, mode: 0o700 }));
 
   return {
     env: { GIT_OBJECT_DIRECTORY: directory, GIT_ALTERNATE_OBJECT_DIRECTORIES: quotePath(objects) },
-
-    async migrate() {
-      const packs = join(objects, 'pack');
-      await mkdir(packs, { recursive: true });
-      // git takes a pack for complete once its .idx is there, so that comes last.
-      const names = (await readdir(join(directory, 'pack'))).filter((name) => name.startsWith('pack-'));
-      const isIndex = (name: string) => name.endsWith('.idx');
-      for (const name of [...names.filter((name) => !isIndex(name)), ...names.filter(isIndex)]) {
-        await rename(join(directory, 'pack', name), join(packs, name));
-      }
-      await syncDirectory(packs);
-      await rm(directory, { recursive: true, force: true });
-    },
-
+    migrate: () => orFail(objects, () => movePacks(join(directory, 'pack'), join(objects, 'pack'))),
     remove: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+async function movePacks(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+
+  // git takes a pack for complete once its .idx is there, so that comes last
+  const names = (await readdir(from)).filter((name) => name.startsWith('pack-'));
+  const isIndex = (name: string) => name.endsWith('.idx');
+  for (const name of [...names.filter((name) => !isIndex(name)), ...names.filter(isIndex)]) {
+    await rename(join(from, name), join(to, name));
+  }
+  await syncDirectory(to);
+}
+
+async function orFail<T>(objects: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (cause) {
+    throw new TreekeeperError('failed', `cannot write into ${objects}: ${reasonOf(cause)}`, { cause });
+  }
 }
 
 /** A rename is durable only once the directory is. Windows neither needs nor allows it. */

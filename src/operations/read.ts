@@ -48,7 +48,7 @@ export async function readService(
   let nodes = 0;
 
   const skip = (reason: string) => skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-  for await (const event of service.read({ prefixes: prefixes ?? selection.prefixes, ...(signal && { signal }) })) {
+  for await (const event of service.read({ prefixes: prefixes ?? selection.prefixes, ephemeral: policy.ephemeral, ...(signal && { signal }) })) {
     if (event.type === 'end') return { ...event, nodes, skipped, unreadable };
 
     for (const item of event.unreadable ?? []) {

@@ -1,5 +1,6 @@
 import { TreekeeperError } from '../errors.ts';
 import type { Kind } from '../snapshot/layout.ts';
+import { latin1 } from '../snapshot/paths.ts';
 
 /** A service as its URL names it. Credentials are never part of it. */
 export type ServiceAddress =
@@ -55,6 +56,11 @@ export function parseServiceUrl(text: string): ServiceAddress {
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** A root as it stands in a URL. */
+export function formatRoot(root: Uint8Array): string {
+  return latin1(root).replace(/[^A-Za-z0-9\-._~/:@!$&'()*+,;=]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
 }
 
 function parseEndpoint(part: string, defaultPort: number, text: string): Endpoint {

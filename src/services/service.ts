@@ -71,6 +71,8 @@ export interface ReadOptions {
    * it where that is cheap, and may yield more.
    */
   readonly prefixes?: readonly Uint8Array[];
+  /** With `skip`, nodes of running clients are only counted, so a driver need not ask what it is that holds them. */
+  readonly ephemeral?: 'skip' | 'record';
 }
 
 /** What became of one node that was to be created. The service itself decided it, atomically. */

@@ -1,0 +1,87 @@
+import { status } from '@grpc/grpc-js';
+import { TreekeeperError } from '../../errors.ts';
+import { latin1 } from '../../snapshot/paths.ts';
+import { RestartRead, type ReadEvent } from '../service.ts';
+import type { EtcdClient } from './client.ts';
+import type { KeyValue } from './codec.ts';
+import { isFailure } from './failure.ts';
+import { encodeRangeEnds, type KeyRange } from './ranges.ts';
+
+/** Pages aim at so many bytes: larger ones gain nothing, and of smaller ones each makes the server count the rest again. */
+const pageBytes = 4 * 1024 * 1024;
+const firstPage = 64;
+const smallestPage = 16;
+const largestPage = 100_000;
+const fastestGrowth = 8;
+
+/** One page of keys, all pages of a read at one revision. */
+export interface Page {
+  readonly entries: readonly KeyValue[];
+  readonly revision: bigint;
+}
+
+/**
+ * All keys of the ranges, in ascending order, as they were at one revision. Throws `RestartRead` where etcd compacted that
+ * revision away meanwhile, and `EtcdFailure` on everything else that goes wrong.
+ */
+export async function* readPages(client: EtcdClient, ranges: readonly KeyRange[], signal: AbortSignal | undefined): AsyncGenerator<Page> {
+  let revision = 0n;
+  let limit = firstPage;
+
+  for (const range of ranges) {
+    for (let at: KeyRange | undefined = range; at; ) {
+      signal?.throwIfAborted();
+      const page = await readPage(at);
+      revision ||= page.revision;
+      const last = page.entries.at(-1);
+      at = page.more && last ? { start: `${latin1(last.key)}\0`, end: range.end } : undefined;
+      limit = nextLimit(page.entries, limit);
+      yield { entries: page.entries, revision };
+    }
+  }
+
+  async function readPage(at: KeyRange) {
+    for (;;) {
+      try {
+        return await client.range({ ...encodeRangeEnds(at), limit, revision });
+      } catch (thrown) {
+        if (isFailure(thrown, status.OUT_OF_RANGE, 'compacted')) throw new RestartRead(`etcd compacted revision ${revision} away`);
+        // A proxy may have a limit on messages that the server has not.
+        if (!isFailure(thrown, status.RESOURCE_EXHAUSTED) || limit === 1) throw thrown;
+        limit = Math.ceil(limit / 8);
+      }
+    }
+  }
+}
+
+function nextLimit(entries: readonly KeyValue[], limit: number): number {
+  if (entries.length === 0) return limit;
+  let bytes = 0;
+  for (const { key, value } of entries) bytes += key.length + value.length;
+  const fitting = Math.floor((pageBytes * entries.length) / bytes);
+  return Math.min(Math.max(fitting, smallestPage), limit * fastestGrowth, largestPage);
+}
+
+/** What a lease is recorded as: its id as etcdctl writes it, and the seconds it was granted for where that was asked. */
+export type DescribeLease = (lease: bigint) => Promise<{ readonly [name: string]: string }>;
+
+/** A page as a batch of nodes. */
+export async function batchOf({ entries }: Page, describeLease: DescribeLease): Promise<ReadEvent> {
+  const leases = new Map<bigint, { readonly [name: string]: string }>();
+  for (const lease of new Set(entries.map((entry) => entry.lease))) {
+    if (lease !== 0n) leases.set(lease, await describeLease(lease));
+  }
+  return {
+    type: 'batch',
+    nodes: entries.map(({ key, value, lease }) => ({ key, value, attributes: undefined, ephemeral: lease === 0n ? undefined : leases.get(lease) })),
+  };
+}
+
+/** A user who may read only part of the keys is told so, since a part is not what was asked for. */
+export function denied(user: string | undefined, { start, end }: KeyRange): TreekeeperError {
+  const who = user === undefined ? 'this client' : `the user ${user}`;
+  const what = end === `${start}\0` ? `the key ${start}` : `all keys from ${JSON.stringify(start)} on`;
+  return new TreekeeperError('unreachable', `etcd does not let ${who} read ${what}`, {
+    hint: "name what may be read, as the root (etcd://HOST/app/) or with --include '/app/**'",
+  });
+}

@@ -6,14 +6,17 @@ import type { Repository } from './repository.ts';
 /** Below the Git directory: where the lock is, and for a moment what it is taken with. */
 export const lockDirectory = 'treekeeper';
 
-/** How long any git may take over a lock file or a pack that is not ours, before it counts as dead. */
+/** How long a git that a person runs may take over a lock file or a pack, before it counts as dead. */
 const anHour = 60 * 60_000;
+
+/** How long git holds the lock of a ref: while it writes 41 bytes, or a reflog entry. */
+const tenSeconds = 10_000;
 
 /**
  * Removes what dead runs left in the repository. To be called only by the holder of the lock: then every quarantine is a
- * dead one, and so is a lock file of a ref that a backup moves, where it is older than this process. Git itself never
- * clears those, and the next move would fail of them. Other lock files and unfinished packs may belong to a git that a
- * person runs at this moment (`gc`, `fetch`), and hinder nobody: those go when they are an hour old.
+ * dead one, and so is the lock file of a ref that a backup moves, where it is older than this process or ten seconds.
+ * Git itself never clears those, and the next move would fail of them. Other lock files and unfinished packs may belong
+ * to a git that somebody runs at this moment (`gc`, `fetch`), and hinder nobody: those go when they are an hour old.
  */
 export async function clearLeftovers({ gitDir, commonDir, branch }: Repository): Promise<void> {
   const objects = join(commonDir, 'objects');
@@ -21,18 +24,19 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
     if (name.startsWith(quarantinePrefix)) await rm(join(objects, name), { recursive: true, force: true });
   }
 
-  const started = Date.now() - process.uptime() * 1000;
-  for (const path of [join(commonDir, `${branch}.lock`), join(gitDir, 'HEAD.lock'), join(gitDir, 'index.lock')]) {
-    await removeOlder(path, started);
+  const now = Date.now();
+  const started = now - process.uptime() * 1000;
+  for (const path of [join(commonDir, `${branch}.lock`), join(gitDir, 'HEAD.lock')]) {
+    await removeOlder(path, Math.max(started, now - tenSeconds));
   }
 
   const refs = (await list(join(commonDir, 'refs'), true)).map((name) => join('refs', name));
   const info = (await list(join(objects, 'info'))).map((name) => join('objects', 'info', name));
   const packs = (await list(join(objects, 'pack'))).map((name) => join('objects', 'pack', name));
-  const locks = ['packed-refs.lock', 'config.lock', ...refs, ...info].filter((name) => name.endsWith('.lock'));
+  const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...info].filter((name) => name.endsWith('.lock'));
   const takings = (await list(join(commonDir, lockDirectory))).filter((name) => name !== 'lock').map((name) => join(lockDirectory, name));
   for (const name of [...locks, ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
-    await removeOlder(join(commonDir, name), Date.now() - anHour);
+    await removeOlder(join(commonDir, name), now - anHour);
   }
 }
 

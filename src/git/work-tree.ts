@@ -40,7 +40,7 @@ async function hasFilters(git: Git): Promise<boolean> {
 async function isClean(git: Git, from: Oid | undefined): Promise<boolean> {
   if (from === undefined) return (await git([], 'ls-files', '--cached')).stdout.length === 0;
 
-  const refreshed = await git([1], 'update-index', '-q', '--refresh');
+  const refreshed = await git([1], 'update-index', '--refresh');
   const staged = await git([1], 'diff-index', '--cached', '--quiet', '--no-ext-diff', '--ignore-submodules', from, '--');
   return refreshed.status === 0 && staged.status === 0;
 }

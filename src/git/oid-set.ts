@@ -23,6 +23,16 @@ export class OidSet {
   /** Whether the id was not in the set before. */
   add(oid: Oid): boolean {
     this.#scratch.write(oid, 'hex');
+    return this.#insert();
+  }
+
+  /** The same for an id as 20 bytes, `start` bytes into a buffer. */
+  addBytes(bytes: Buffer, start: number): boolean {
+    bytes.copy(this.#scratch, 0, start, start + width * 4);
+    return this.#insert();
+  }
+
+  #insert(): boolean {
     const at = this.#find();
     if (this.#words[at] !== 0) return false;
 
@@ -64,11 +74,14 @@ export class OidSet {
   #grow(): void {
     const before = this.#words;
     this.#capacity = Math.ceil(this.#capacity * 1.5);
-    this.#words = new Uint32Array(this.#capacity * width);
-    for (let at = 0; at < before.length; at += width) {
-      if (before[at] === 0) continue;
-      this.#key.set(before.subarray(at, at + width));
-      this.#words.set(this.#key, this.#find());
+    const words = new Uint32Array(this.#capacity * width);
+    for (let from = 0; from < before.length; from += width) {
+      if (before[from] === 0) continue;
+      // All are different, so only a free place has to be found.
+      let at = ((before[from + width - 1] ?? 0) % this.#capacity) * width;
+      while (words[at] !== 0) at = at + width === words.length ? 0 : at + width;
+      for (let word = 0; word < width; word++) words[at + word] = before[from + word] ?? 0;
     }
+    this.#words = words;
   }
 }

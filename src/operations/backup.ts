@@ -9,7 +9,8 @@ import { followWorkTree } from '../git/work-tree.ts';
 import type { Identity, Service, Unreadable } from '../services/service.ts';
 import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
 import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
-import type { ObjectSource, Oid } from '../snapshot/objects.ts';
+import type { Oid } from '../snapshot/objects.ts';
+import { scanTree } from '../snapshot/tree.ts';
 import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
 import { commitChange, contended, mostTries, readTip } from './commit-store.ts';
@@ -61,19 +62,23 @@ export async function backup(repository: Repository, source: BackupSource, optio
 async function attempt(repository: Repository, source: BackupSource, options: BackupOptions): Promise<BackupResult> {
   const { store, service, policy } = source;
   const { dryRun = false, overridden = new Set<Guard>(), signal, onProgress } = options;
+  // Asked now and awaited later: the service and the repository answer at the same time.
+  const asked = service.identity();
+  asked.catch(() => {});
   await using reader = await openReader(repository);
   let tip = await readTip(reader, repository);
   let last = tip && (await lastSnapshot(reader, tip, store));
 
-  const identity = await service.identity();
+  const identity = await asked;
   if (last) guardIdentity(identity, last.trailers, overridden);
 
   const known = new OidSet();
-  if (last) await collectOids(reader, last.snapshot.tree, known);
+  const collected = last ? collectOids(reader, last.snapshot.tree, known) : Promise.resolve();
+  collected.catch(() => {});
   let writer = dryRun ? undefined : openPackWriter(repository, known);
   const sink = writer ?? hashSink(known);
   try {
-    const destination = { sink, ...(writer && { drain: writer.drain }) };
+    const destination = { sink, ready: collected, ...(writer && { drain: writer.drain }) };
     const taken = await takeSnapshot(service, policy, destination, last?.snapshot, { signal, onProgress });
     if (last) guardRevision(taken.result, identity, last.trailers, overridden);
     const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
@@ -118,13 +123,14 @@ async function lastSnapshot(reader: ObjectReader, tip: Moment, store: string): P
 }
 
 /** The ids of everything in a tree, so that what the repository has already is not written again. */
-async function collectOids(source: ObjectSource, tree: Oid, known: OidSet): Promise<void> {
+async function collectOids(reader: ObjectReader, tree: Oid, known: OidSet): Promise<void> {
   known.add(tree);
   const inner: Promise<void>[] = [];
-  for (const { mode, oid } of await source.readTree(tree)) {
-    if (mode !== '40000') known.add(oid);
-    else if (!known.has(oid)) inner.push(collectOids(source, oid, known));
-  }
+  const { content } = await reader.read(tree);
+  scanTree(content, (bytes, start, isDirectory) => {
+    if (!known.addBytes(bytes, start) || !isDirectory) return;
+    inner.push(collectOids(reader, bytes.toString('hex', start, start + 20), known));
+  });
   await Promise.all(inner);
 }
 

@@ -16,6 +16,8 @@ export const everything: Policy = { include: [], exclude: [], ephemeral: 'record
 
 /** What to do with what is read, in the order in which it comes. */
 export interface Visitor {
+  /** Nothing is visited before this; the service is asked meanwhile. */
+  readonly ready?: Promise<void>;
   node(node: Node): void;
   unreadable(item: Unreadable): Promise<void> | void;
   /** Between batches: the place to wait for whatever cannot keep up. */
@@ -48,7 +50,8 @@ export async function readService(
   let nodes = 0;
 
   const skip = (reason: string) => skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-  for await (const event of service.read({ prefixes: prefixes ?? selection.prefixes, ephemeral: policy.ephemeral, ...(signal && { signal }) })) {
+  const events = service.read({ prefixes: prefixes ?? selection.prefixes, ephemeral: policy.ephemeral, ...(signal && { signal }) });
+  for await (const event of askedEarly(events, visitor.ready)) {
     if (event.type === 'end') return { ...event, nodes, skipped, unreadable };
 
     for (const item of event.unreadable ?? []) {
@@ -72,6 +75,19 @@ export async function readService(
   function visit(node: Node): void {
     nodes += 1;
     visitor.node(node);
+  }
+}
+
+/** The same items, the first of which is asked for before `ready` is waited for. */
+async function* askedEarly<Item>(items: AsyncIterable<Item>, ready: Promise<void> | undefined): AsyncGenerator<Item> {
+  const iterator = items[Symbol.asyncIterator]();
+  try {
+    const first = iterator.next();
+    first.catch(() => {});
+    await ready;
+    for (let item = await first; !item.done; item = await iterator.next()) yield item.value;
+  } finally {
+    await iterator.return?.();
   }
 }
 

@@ -6,7 +6,7 @@ import { type EtcdAddress, openClient } from './etcd/client.ts';
 import { createPairs } from './etcd/create.ts';
 import { explain, isFailure } from './etcd/failure.ts';
 import { encodeRangeEnds, nodeRange, rangesOf } from './etcd/ranges.ts';
-import { batchOf, denied, readPages } from './etcd/read.ts';
+import { batchesOf, denied, readPages } from './etcd/read.ts';
 import type { ReadEvent, ReadOptions, Service, Traits } from './service.ts';
 
 const traits: Traits = {
@@ -68,7 +68,7 @@ export function openEtcd(address: EtcdAddress): Service {
       }
       for await (const page of readPages(client, ranges, signal)) {
         revision = page.revision;
-        yield await batchOf(page, describeLease);
+        yield* batchesOf(page, describeLease);
       }
     } catch (thrown) {
       throw isFailure(thrown, status.PERMISSION_DENIED) ? denied(user, ranges[0] ?? nodeRange(top)) : explain(thrown, timeout);

@@ -2,7 +2,7 @@ import { type Child, encodeDirectory, type Value } from './directory.ts';
 import type { Layout } from './layout.ts';
 import { encodeLong, longName, type LongNode } from './long.ts';
 import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry } from './objects.ts';
-import { isLong, keyAt, latin1, placeOf } from './paths.ts';
+import { isLong, keyAt, latin1, type Place, placeOfName, shortestLong } from './paths.ts';
 import { encodeTree } from './tree.ts';
 
 /** Where a builder's nodes come from and where its trees go. */
@@ -48,16 +48,33 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
   const relative = newTrie();
   const long: LongNode[] = [];
   let count = 0;
+  let lastDirectory = '';
+  let lastSlot = absolute.top;
 
-  function slotFor(trie: Trie, segments: readonly string[]): Slot {
+  /** The slot of a key. Most keys lie in the same directory as the one before, which then is not looked for again. */
+  function slotFor(name: string): Slot {
+    const slash = name.lastIndexOf('/') + 1;
+    const directory = name.slice(0, slash);
+    const isRoot = slash === name.length && layout.keys === 'absolute';
+    if (slash > 0 && directory === lastDirectory && !isRoot) return childOf(lastSlot, name.slice(slash));
+
+    const { relative: isRelative, segments } = placeIn(name);
+    const trie = isRelative ? relative : absolute;
+    const last = segments.at(-1);
+    if (last === undefined) return trie.top;
+    [lastDirectory, lastSlot] = [directory, openDirectory(trie, segments.slice(0, -1))];
+    return childOf(lastSlot, last);
+  }
+
+  function openDirectory(trie: Trie, segments: readonly string[]): Slot {
     const shared = sharedDepth(trie.segments, segments);
     if (ordered) for (let depth = trie.slots.length - 1; depth >= shared; depth--) close(trie.slots[depth]);
     trie.slots.length = shared;
     trie.segments = segments;
 
     let slot = trie.slots[shared - 1] ?? trie.top;
-    for (let depth = shared; depth < segments.length; depth++) {
-      slot = childOf(slot, segments[depth] ?? '');
+    for (const segment of segments.slice(shared)) {
+      slot = childOf(slot, segment);
       trie.slots.push(slot);
     }
     return slot;
@@ -91,19 +108,19 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
 
     add(key, value, attributes) {
       count += 1;
-      const place = placeIn(key);
-      if (isLong(place)) {
+      const name = latin1(key);
+      const place = name.length > shortestLong ? placeIn(name) : undefined;
+      if (place && isLong(place)) {
         long.push({ key: keyAt(place, new Uint8Array(), layout), value, attributes });
         return;
       }
-      const slot = slotFor(place.relative ? relative : absolute, place.segments);
+      const slot = slotFor(name);
       slot.value = value;
       slot.attributes = attributes;
     },
 
     graft(key, tree) {
-      const place = placeIn(key);
-      slotFor(place.relative ? relative : absolute, place.segments).tree = tree;
+      slotFor(latin1(key)).tree = tree;
     },
 
     finish(manifest) {
@@ -119,9 +136,9 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
     },
   };
 
-  function placeIn(key: Uint8Array) {
-    const place = placeOf(key, root, layout);
-    if (!place) throw new Error(`the key ${latin1(key)} is not below the root ${latin1(root)}`);
+  function placeIn(name: string): Place {
+    const place = placeOfName(name, root, layout);
+    if (!place) throw new Error(`the key ${name} is not below the root ${latin1(root)}`);
     return place;
   }
 }

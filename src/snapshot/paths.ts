@@ -14,8 +14,12 @@ export interface Place {
 
 /** The place of a key, or `undefined` where it lies outside `root`. */
 export function placeOf(key: Uint8Array, root: Uint8Array, layout: Layout): Place | undefined {
+  return placeOfName(latin1(key), root, layout);
+}
+
+/** The same for a key with one character per byte. */
+export function placeOfName(name: string, root: Uint8Array, layout: Layout): Place | undefined {
   const base = baseOf(root);
-  const name = latin1(key);
   if (!name.startsWith(base)) return undefined;
 
   const rest = name.slice(base.length);
@@ -36,12 +40,14 @@ export function keyAt({ relative, segments }: Place, root: Uint8Array, layout: L
   return Buffer.from(`${base}/${rest}`, 'latin1');
 }
 
+/** No key of this many bytes or less is long: at three characters a byte, there is room for the marks of its pieces. */
+export const shortestLong = 250;
+
 /** Rule 8: whether a place is too deep or too long for its path to be checked out everywhere. */
 export function isLong({ segments }: Place): boolean {
   let bytes = segments.length;
   for (const segment of segments) bytes += segment.length;
-  // At three characters a byte, and room for the marks of pieces, nothing below 250 bytes can be long.
-  return bytes > 250 && longestPath(segments) > longestStorePath;
+  return bytes > shortestLong && longestPath(segments) > longestStorePath;
 }
 
 /** Whether `key` is `above` or lies below it, segment by segment. A slash at the end of `above` changes nothing. */

@@ -31,7 +31,7 @@ export function decodeTree(content: Uint8Array): TreeEntry[] {
     const space = bytes.indexOf(0x20, at);
     const end = bytes.indexOf(0, space + 1);
     if (space < 0 || end < 0 || end + 21 > bytes.length) {
-      throw new TreekeeperError('integrity', 'a tree object ends in the middle of an entry');
+      throw cutOff();
     }
     entries.push({
       mode: bytes.toString('latin1', at, space),
@@ -41,6 +41,22 @@ export function decodeTree(content: Uint8Array): TreeEntry[] {
     at = end + 21;
   }
   return entries;
+}
+
+/** Calls back for every entry of a serialised tree with nothing but where its id of 20 bytes begins and what it is. */
+export function scanTree(content: Uint8Array, visit: (bytes: Buffer, start: number, isDirectory: boolean) => void): void {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  for (let at = 0; at < bytes.length; ) {
+    const end = bytes.indexOf(0, at);
+    if (end < 0 || end + 21 > bytes.length) throw cutOff();
+    // Of all modes only that of a directory, 40000, begins with a 4.
+    visit(bytes, end + 1, bytes[at] === 0x34);
+    at = end + 21;
+  }
+}
+
+function cutOff(): TreekeeperError {
+  return new TreekeeperError('integrity', 'a tree object ends in the middle of an entry');
 }
 
 /** Git orders a directory as if its name ended in `/` (base_name_compare in git's tree.c), byte by byte. */

@@ -1,9 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { TreekeeperError } from '../../errors.ts';
+import type { Node } from '../../snapshot/node.ts';
 import { latin1 } from '../../snapshot/paths.ts';
 import { RestartRead, type ReadEvent } from '../service.ts';
 import type { EtcdClient } from './client.ts';
-import type { KeyValue } from './codec.ts';
+import type { KeyValue, RangeResponse } from './codec.ts';
 import { isFailure } from './failure.ts';
 import { encodeRangeEnds, type KeyRange } from './ranges.ts';
 
@@ -29,18 +31,21 @@ export async function* readPages(client: EtcdClient, ranges: readonly KeyRange[]
   let limit = firstPage;
 
   for (const range of ranges) {
-    for (let at: KeyRange | undefined = range; at; ) {
+    let asked: Promise<RangeResponse> | undefined = readPage(range);
+    while (asked) {
       signal?.throwIfAborted();
-      const page = await readPage(at);
+      const page: RangeResponse = await asked;
       revision ||= page.revision;
-      const last = page.entries.at(-1);
-      at = page.more && last ? { start: `${latin1(last.key)}\0`, end: range.end } : undefined;
       limit = nextLimit(page.entries, limit);
+      const last = page.entries.at(-1);
+      asked = page.more && last ? readPage({ start: `${latin1(last.key)}\0`, end: range.end }) : undefined;
+      // While the next page is on its way, this one is worked on; whoever stops here never asks how that one went.
+      asked?.catch(() => {});
       yield { entries: page.entries, revision };
     }
   }
 
-  async function readPage(at: KeyRange) {
+  async function readPage(at: KeyRange): Promise<RangeResponse> {
     for (;;) {
       try {
         return await client.range({ ...encodeRangeEnds(at), limit, revision });
@@ -65,16 +70,25 @@ function nextLimit(entries: readonly KeyValue[], limit: number): number {
 /** What a lease is recorded as: its id as etcdctl writes it, and the seconds it was granted for where that was asked. */
 export type DescribeLease = (lease: bigint) => Promise<{ readonly [name: string]: string }>;
 
-/** A page as a batch of nodes. */
-export async function batchOf({ entries }: Page, describeLease: DescribeLease): Promise<ReadEvent> {
+/** Nodes in a batch: a page is worked on in pieces, so that the next one is received in between. */
+const batchNodes = 2_000;
+
+/** A page as batches of nodes. */
+export async function* batchesOf({ entries }: Page, describeLease: DescribeLease): AsyncGenerator<ReadEvent> {
   const leases = new Map<bigint, { readonly [name: string]: string }>();
   for (const lease of new Set(entries.map((entry) => entry.lease))) {
     if (lease !== 0n) leases.set(lease, await describeLease(lease));
   }
-  return {
-    type: 'batch',
-    nodes: entries.map(({ key, value, lease }) => ({ key, value, attributes: undefined, ephemeral: lease === 0n ? undefined : leases.get(lease) })),
-  };
+  const nodeOf = ({ key, value, lease }: KeyValue): Node => ({
+    key,
+    value,
+    attributes: undefined,
+    ephemeral: lease === 0n ? undefined : leases.get(lease),
+  });
+  for (let start = 0; start < entries.length; start += batchNodes) {
+    yield { type: 'batch', nodes: entries.slice(start, start + batchNodes).map(nodeOf) };
+    await nextTurn();
+  }
 }
 
 /** A user who may read only part of the keys is told so, since a part is not what was asked for. */

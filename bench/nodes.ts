@@ -14,7 +14,7 @@ function randomFrom(seed: number): () => number {
 const words = ['timeout', 'endpoint', 'replicas', 'password', 'region', 'weight', 'enabled', 'owner', 'version', 'limit'];
 
 /** A value as configuration has them: some lines of YAML, about 200 bytes. */
-function valueOf(random: () => number): Uint8Array {
+function configurationText(random: () => number): Uint8Array {
   let text = '';
   const size = 80 + random() * 240;
   while (text.length < size) {
@@ -31,7 +31,7 @@ export function realisticNodes(count: number, seed: number): Node[] {
     const service = `/config/team-${String(Math.floor(number / 900)).padStart(4, '0')}/service-${String(Math.floor(number / 30) % 30).padStart(2, '0')}`;
     keys.push(`${service}/${words[number % words.length]}-${String(number % 30).padStart(2, '0')}`);
   }
-  return keys.sort().map((key) => ({ key: Buffer.from(key), value: valueOf(random), attributes: undefined, ephemeral: undefined }));
+  return keys.sort().map((key) => ({ key: Buffer.from(key), value: configurationText(random), attributes: undefined, ephemeral: undefined }));
 }
 
 /** The same number of nodes side by side in one directory. */
@@ -39,7 +39,7 @@ export function flatNodes(count: number, seed: number): Node[] {
   const random = randomFrom(seed);
   return Array.from({ length: count }, (_, number) => ({
     key: Buffer.from(`/flat/node-${String(number).padStart(8, '0')}`),
-    value: valueOf(random),
+    value: configurationText(random),
     attributes: undefined,
     ephemeral: undefined,
   }));

@@ -52,7 +52,8 @@ export async function check({ repository, reader }: OpenRepository, onProgress?:
     let nodes = 0;
     await walkSnapshot(snapshot, ({ value, attributes }) => {
       nodes += 1;
-      onProgress?.((total += 1));
+      total += 1;
+      onProgress?.(total);
       if (value && !blobs.has(value.oid)) blobs.set(value.oid, 'value');
       if (attributes !== undefined) blobs.set(attributes, 'attributes');
     });

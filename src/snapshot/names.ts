@@ -47,9 +47,9 @@ export function decodeSegment(pieces: readonly string[]): string {
   const name = pieces.join('');
   if (name === emptySegment) return '';
 
-  return name.replace(escapeSequence, (escape) => {
-    if (escape.length === 1) throw new TreekeeperError('integrity', `the name ${JSON.stringify(name)} is not of the snapshot format`);
-    return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+  return name.replace(escapeSequence, (sequence) => {
+    if (sequence.length === 1) throw new TreekeeperError('integrity', `the name ${JSON.stringify(name)} is not of the snapshot format`);
+    return String.fromCharCode(Number.parseInt(sequence.slice(1), 16));
   });
 }
 

@@ -51,6 +51,7 @@ function union(ranges: readonly KeyRange[]): KeyRange[] {
 }
 
 function intersection(a: KeyRange, b: KeyRange): KeyRange | undefined {
+  // biome-ignore lint/complexity/useMathMinMax: these are strings, compared by byte
   const start = a.start > b.start ? a.start : b.start;
   const end = a.end === undefined || (b.end !== undefined && b.end < a.end) ? b.end : a.end;
   return end !== undefined && end <= start ? undefined : { start, end };

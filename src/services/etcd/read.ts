@@ -32,7 +32,7 @@ export async function* readPages(client: EtcdClient, ranges: readonly KeyRange[]
 
   for (const range of ranges) {
     let asked: Promise<RangeResponse> | undefined = readPage(range);
-    while (asked) {
+    while (asked !== undefined) {
       signal?.throwIfAborted();
       const page: RangeResponse = await asked;
       revision ||= page.revision;

@@ -1,0 +1,42 @@
+#!/bin/bash
+# Fetches the servers that the tests run against, as signed packages of Debian, unpacked into .servers/ (or the folder that
+# is named). Needs apt-get, dpkg and Debian's keyring; needs no root and changes nothing of the system. Servers that are
+# on PATH are used instead. Where there is no apt-get, it says what to put on PATH.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+dir=${1:-.servers}
+
+if command -v etcd >/dev/null && command -v etcdctl >/dev/null; then exit 0; fi
+if [ -e "$dir/.done" ]; then exit 0; fi
+
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+if ! command -v apt-get >/dev/null || [ ! -e "$keys" ]; then
+  echo "no servers to test against: put etcd and etcdctl (3.5 or newer) on PATH" >&2
+  exit "${REQUIRE_SERVERS:-0}"
+fi
+
+mirror=${DEBIAN_MIRROR:-$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)}
+[ -n "$mirror" ] || mirror=$(awk '$1=="deb"{for(i=2;i<=NF;i++)if($i~/^https?:/){print $i;exit}}' /etc/apt/sources.list 2>/dev/null)
+case "$mirror" in *ubuntu* | "") mirror=http://deb.debian.org/debian ;; esac
+
+# Unpacked beside its place and moved there at the end, so that two runs at once, or a broken one, leave no half of it.
+mkdir -p "$dir"
+work=$(mktemp -d "$(cd "$dir" && pwd)/fetch.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$work"/apt/{lists/partial,cache/archives/partial} "$work/deb" "$work/root"
+echo "deb [signed-by=$keys arch=$(dpkg --print-architecture)] $mirror trixie main" >"$work/apt/sources.list"
+apt=(apt-get -q
+  -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::main=/dev/null
+  -o Dir::Etc::parts=/dev/null -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
+  -o Dir::Etc::trusted=/dev/null -o Dir::Etc::trustedparts=/dev/null -o Dir::State::Lists="$work/apt/lists"
+  -o Dir::Cache="$work/apt/cache" -o Dir::State::status=/dev/null -o Debug::NoLocking=1
+  -o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Get::List-Cleanup=0)
+[ "$(id -u)" != 0 ] || apt+=(-o APT::Sandbox::User=root)
+
+echo "fetching the servers for the tests into $dir ..."
+"${apt[@]}" update -o APT::Update::Error-Mode=any >/dev/null
+(cd "$work/deb" && "${apt[@]}" download etcd-server etcd-client >/dev/null)
+for deb in "$work"/deb/*.deb; do dpkg -x "$deb" "$work/root"; done
+
+[ -e "$dir/root" ] || mv "$work/root" "$dir/root" 2>/dev/null || true
+touch "$dir/.done"

@@ -12,6 +12,7 @@ import type { Repository } from '../../src/git/repository.ts';
 import { fsck } from '../../src/git/upkeep.ts';
 import type { ObjectSource } from '../../src/snapshot/objects.ts';
 import { encodeTree } from '../../src/snapshot/tree.ts';
+import { noise } from './noise.ts';
 import { emptyRepository, git } from './temporary.ts';
 
 const author = { name: 'Zoë', email: 'zoe@example.org' };
@@ -149,16 +150,3 @@ describe('OidSet', () => {
     expect(set.size).toBe(10_000);
   });
 });
-
-/** Bytes that do not compress, the same in every run (xorshift). */
-function noise(seed: number, size: number): Buffer {
-  const words = new Uint32Array(size / 4);
-  let state = seed + 1;
-  for (let at = 0; at < words.length; at++) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    words[at] = state;
-  }
-  return Buffer.from(words.buffer);
-}

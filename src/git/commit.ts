@@ -29,11 +29,19 @@ export interface NewCommit {
 /** Serialises a commit, without the object header, in UTC. */
 export function encodeCommit({ tree, parents, author, time, message }: NewCommit): Uint8Array {
   const person = `${author.name} <${author.email}> ${time} +0000`;
-  const headers = [`tree ${tree}`, ...parents.map((parent) => `parent ${parent}`), `author ${person}`, `committer ${person}`];
+  const headers = [
+    `tree ${tree}`,
+    ...parents.map((parent) => `parent ${parent}`),
+    `author ${person}`,
+    `committer ${person}`,
+  ];
   return Buffer.from(`${headers.join('\n')}\n\n${message}`);
 }
 
-/** What a commit says. Headers that we have no use for (signatures) are passed over. Throws `TreekeeperError('integrity')`. */
+/**
+ * What a commit says. Headers that we have no use for (signatures) are passed over. Throws
+ * `TreekeeperError('integrity')`.
+ */
 export function decodeCommit(content: Uint8Array): Commit {
   const text = Buffer.from(content).toString();
   const end = text.indexOf('\n\n');
@@ -41,7 +49,8 @@ export function decodeCommit(content: Uint8Array): Commit {
   const tree = /^tree ([0-9a-f]{40})$/m.exec(head)?.[1];
   const author = personIn(head, 'author');
   const committer = personIn(head, 'committer');
-  if (tree === undefined || !author || !committer) throw new TreekeeperError('integrity', 'a commit object has no tree, author or committer');
+  if (tree === undefined || !author || !committer)
+    throw new TreekeeperError('integrity', 'a commit object has no tree, author or committer');
 
   const parents = [...head.matchAll(/^parent ([0-9a-f]{40})$/gm)].flatMap(([, oid]) => oid ?? []);
   return { tree, parents, author, committer, message: end < 0 ? '' : text.slice(end + 2) };
@@ -52,16 +61,24 @@ export function commitTime(parent: number | undefined, now = Date.now()): number
   return Math.max(Math.floor(now / 1000), (parent ?? 0) + 1);
 }
 
-/** Whom commits are by: as git would have it, else treekeeper itself, so that a machine without a git identity can back up. */
+/**
+ * Whom commits are by: as git would have it, else treekeeper itself, so that a machine without a git identity can back
+ * up.
+ */
 export async function committerIdentity({ gitDir }: Repository): Promise<Person> {
   const setting = async (variable: string, name: string) =>
-    process.env[variable] || (await runGit({ gitDir, args: ['config', '--get', name], accept: [1] })).stdout.toString().trim();
-  const [name, email] = await Promise.all([setting('GIT_COMMITTER_NAME', 'user.name'), setting('GIT_COMMITTER_EMAIL', 'user.email')]);
+    process.env[variable] ||
+    (await runGit({ gitDir, args: ['config', '--get', name], accept: [1] })).stdout.toString().trim();
+  const [name, email] = await Promise.all([
+    setting('GIT_COMMITTER_NAME', 'user.name'),
+    setting('GIT_COMMITTER_EMAIL', 'user.email'),
+  ]);
   return { name: plain(name) || 'treekeeper', email: plain(email) || 'treekeeper@localhost' };
 }
 
 function personIn(head: string, role: string): (Person & { time: number }) | undefined {
-  const { name, email, time } = new RegExp(`^${role} (?<name>.*?) ?<(?<email>[^>]*)> (?<time>\\d+) [+-]\\d+$`, 'm').exec(head)?.groups ?? {};
+  const { name, email, time } =
+    new RegExp(`^${role} (?<name>.*?) ?<(?<email>[^>]*)> (?<time>\\d+) [+-]\\d+$`, 'm').exec(head)?.groups ?? {};
   return name === undefined || email === undefined ? undefined : { name, email, time: Number(time) };
 }
 

@@ -13,8 +13,8 @@ const anHour = 60 * 60_000;
 const tenSeconds = 10_000;
 
 /**
- * Removes what dead runs left in the repository. To be called only by the holder of the lock: then every quarantine is a
- * dead one, and so is the lock file of a ref that a backup moves, where it is older than this process or ten seconds.
+ * Removes what dead runs left in the repository. To be called only by the holder of the lock: then every quarantine is
+ * a dead one, and so is the lock file of a ref that a backup moves, where it is older than this process or ten seconds.
  * Git itself never clears those, and the next move would fail of them. Other lock files and unfinished packs may belong
  * to a git that somebody runs at this moment (`gc`, `fetch`), and hinder nobody: those go when they are an hour old.
  */
@@ -33,8 +33,12 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
   const refs = (await list(join(commonDir, 'refs'), true)).map((name) => join('refs', name));
   const info = (await list(join(objects, 'info'))).map((name) => join('objects', 'info', name));
   const packs = (await list(join(objects, 'pack'))).map((name) => join('objects', 'pack', name));
-  const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...info].filter((name) => name.endsWith('.lock'));
-  const takings = (await list(join(commonDir, lockDirectory))).filter((name) => name !== 'lock').map((name) => join(lockDirectory, name));
+  const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...info].filter((name) =>
+    name.endsWith('.lock'),
+  );
+  const takings = (await list(join(commonDir, lockDirectory)))
+    .filter((name) => name !== 'lock')
+    .map((name) => join(lockDirectory, name));
   for (const name of [...locks, ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
     await removeOlder(join(commonDir, name), now - anHour);
   }

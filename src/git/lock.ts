@@ -48,8 +48,8 @@ export async function acquireLock(repository: Repository): Promise<AsyncDisposab
 }
 
 /**
- * Makes the file `name` say that it is ours. A link is atomic, and fails where the file exists. To replace the file of a
- * dead owner takes a second file, named after that owner's nonce: who holds it is the only one who may replace what
+ * Makes the file `name` say that it is ours. A link is atomic, and fails where the file exists. To replace the file of
+ * a dead owner takes a second file, named after that owner's nonce: who holds it is the only one who may replace what
  * still has this nonce, and a nonce that was replaced never comes back. The second file is taken in the same way, since
  * its owner may die too.
  */

@@ -22,9 +22,9 @@ interface Session {
 }
 
 /**
- * Reads with git's own `cat-file --batch`: one process for as long as the reader lives, requests in flight without limit.
- * Without `--buffer`, which git 2.30 flushes at the end only, and which is no faster while requests keep coming (100,000
- * values: a second either way).
+ * Reads with git's own `cat-file --batch`: one process for as long as the reader lives, requests in flight without
+ * limit. Without `--buffer`, which git 2.30 flushes at the end only, and which is no faster while requests keep coming
+ * (100,000 values: a second either way).
  */
 export function openNativeReader(repository: Repository): ObjectReader {
   const { gitDir } = repository;

@@ -13,7 +13,10 @@ export interface PackWriter extends ReadableSink {
   commit(content: Uint8Array): Oid;
   /** To be awaited now and then: waits where git is behind, so that what is not yet written stays bounded. */
   drain(): Promise<void> | undefined;
-  /** Makes everything durable and moves it into the repository. Throws `TreekeeperError('failed')`, and then nothing is there. */
+  /**
+   * Makes everything durable and moves it into the repository. Throws `TreekeeperError('failed')`, and then nothing is
+   * there.
+   */
   finish(): Promise<void>;
   /** Drops everything that is not finished. Does nothing after `finish`. */
   abandon(): Promise<void>;

@@ -81,8 +81,8 @@ export function spawnGit({ gitDir, args, env, signal }: GitCall): ChildProcessWi
 const deadline = 10 * 60_000;
 
 /**
- * Waits for the exit status of a git. Throws `TreekeeperError('failed')` where it could not be started, was killed, or is
- * not done in ten minutes; what its signal was aborted with where that is why.
+ * Waits for the exit status of a git. Throws `TreekeeperError('failed')` where it could not be started, was killed, or
+ * is not done in ten minutes; what its signal was aborted with where that is why.
  */
 export function exitOf(child: ChildProcessWithoutNullStreams, { args, signal }: GitCall): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -93,7 +93,11 @@ export function exitOf(child: ChildProcessWithoutNullStreams, { args, signal }: 
     }, deadline);
     const fail = (why: string, cause?: unknown) => {
       clearTimeout(timer);
-      reject(signal?.aborted ? signal.reason : new TreekeeperError('failed', `git ${verbOf(args)} failed: ${why}`, { cause }));
+      reject(
+        signal?.aborted
+          ? signal.reason
+          : new TreekeeperError('failed', `git ${verbOf(args)} failed: ${why}`, { cause }),
+      );
     };
 
     child.on('error', (error) => fail(reasonOf(error), error));
@@ -135,7 +139,9 @@ export async function hasGit(): Promise<boolean> {
 export async function requireGit(): Promise<void> {
   const { problem } = await findGit();
   if (problem !== undefined) {
-    throw new TreekeeperError('failed', problem, { hint: `writing needs git ${oldestGit.join('.')} or newer in PATH; reading works without` });
+    throw new TreekeeperError('failed', problem, {
+      hint: `writing needs git ${oldestGit.join('.')} or newer in PATH; reading works without`,
+    });
   }
 }
 
@@ -145,7 +151,7 @@ const oldestGit = [2, 30] as const;
 let found: Promise<{ problem: string | undefined }> | undefined;
 
 async function findGit(): Promise<{ problem: string | undefined }> {
-  if (process.env['TREEKEEPER_NO_GIT'] === '1') return { problem: 'git is switched off by TREEKEEPER_NO_GIT' };
+  if (process.env.TREEKEEPER_NO_GIT === '1') return { problem: 'git is switched off by TREEKEEPER_NO_GIT' };
   found ??= probeGit();
   return found;
 }

@@ -16,8 +16,8 @@ export interface GitObject {
 export interface ObjectReader extends ObjectSource, AsyncDisposable {
   /**
    * The id that a plain name stands for: a full ref name, a branch, a tag, a full or abbreviated (four digits or more)
-   * object id, or `HEAD`. No operators (`~`, `^`, `@{}`): those are resolved above. `undefined` where there is no such name.
-   * Throws `TreekeeperError('usage')` where an abbreviation is ambiguous. A tag object is not peeled.
+   * object id, or `HEAD`. No operators (`~`, `^`, `@{}`): those are resolved above. `undefined` where there is no such
+   * name. Throws `TreekeeperError('usage')` where an abbreviation is ambiguous. A tag object is not peeled.
    */
   resolve(name: string): Promise<Oid | undefined>;
   /**

@@ -26,7 +26,12 @@ export async function readRef(gitDir: string, name: string): Promise<Oid | undef
  * Moves the branch from one commit to another, atomically and durably. Answers false, and changes nothing, where the
  * branch was not at `from`. Throws `TreekeeperError('failed')` where git could not do it.
  */
-export async function moveBranch(repository: Repository, from: Oid | undefined, to: Oid, message: string): Promise<boolean> {
+export async function moveBranch(
+  repository: Repository,
+  from: Oid | undefined,
+  to: Oid,
+  message: string,
+): Promise<boolean> {
   const { gitDir, branch } = repository;
   const input = `start\nupdate ${branch} ${to} ${from ?? nothing}\nprepare\ncommit\n`;
   try {

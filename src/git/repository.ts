@@ -43,7 +43,8 @@ export async function createRepository(path: string, branch = 'main'): Promise<R
     await mkdir(dirname(root), { recursive: true });
     await mkdir(root, { mode: 0o700 });
   } catch (thrown) {
-    if (!isCode(thrown, 'EEXIST')) throw new TreekeeperError('failed', `cannot make ${root}: ${reasonOf(thrown)}`, { cause: thrown });
+    if (!isCode(thrown, 'EEXIST'))
+      throw new TreekeeperError('failed', `cannot make ${root}: ${reasonOf(thrown)}`, { cause: thrown });
     await requireEmpty(root);
   }
 
@@ -66,14 +67,17 @@ export function isRefName(name: string): boolean {
 
 function branchName(branch: string): `refs/heads/${string}` {
   const short = branch.startsWith('refs/heads/') ? branch.slice('refs/heads/'.length) : branch;
-  if (!isRefName(short) || short === 'HEAD') throw new TreekeeperError('usage', `${JSON.stringify(branch)} cannot be the name of a branch`);
+  if (!isRefName(short) || short === 'HEAD')
+    throw new TreekeeperError('usage', `${JSON.stringify(branch)} cannot be the name of a branch`);
   return `refs/heads/${short}`;
 }
 
 async function headBranch(root: string, gitDir: string): Promise<`refs/heads/${string}`> {
   const head = await readHead(gitDir);
   if (head.startsWith('refs/heads/')) return branchName(head);
-  throw new TreekeeperError('failed', `HEAD of ${root} is not on a branch`, { hint: 'name the branch, or check one out' });
+  throw new TreekeeperError('failed', `HEAD of ${root} is not on a branch`, {
+    hint: 'name the branch, or check one out',
+  });
 }
 
 async function findGitDir(root: string): Promise<{ gitDir: string; workTree: string | undefined } | undefined> {
@@ -82,14 +86,18 @@ async function findGitDir(root: string): Promise<{ gitDir: string; workTree: str
   if (await isGitDir(gitDir)) return { gitDir, workTree: root };
   if (!(await isGitDir(root))) return undefined;
 
-  const bare = basename(root) !== '.git' || /^\s*bare\s*=\s*true\s*$/im.test(await readFile(join(root, 'config'), 'utf8'));
+  const bare =
+    basename(root) !== '.git' || /^\s*bare\s*=\s*true\s*$/im.test(await readFile(join(root, 'config'), 'utf8'));
   return { gitDir: root, workTree: bare ? undefined : dirname(root) };
 }
 
 /** As git itself tells (is_git_directory in its setup.c), but for the refs, which a linked work tree has elsewhere. */
 async function isGitDir(path: string): Promise<boolean> {
   if (!(await exists(join(path, 'HEAD')))) return false;
-  return (await exists(join(path, 'commondir'))) || ((await exists(join(path, 'objects'))) && (await exists(join(path, 'refs'))));
+  return (
+    (await exists(join(path, 'commondir'))) ||
+    ((await exists(join(path, 'objects'))) && (await exists(join(path, 'refs'))))
+  );
 }
 
 /** The path that a file names, relative to `base`; `undefined` where it is no such file. */
@@ -103,16 +111,22 @@ async function followFile(file: string, base: string, pattern: RegExp): Promise<
   }
 }
 
-/** Object ids are SHA-1 everywhere in treekeeper, and isomorphic-git would write those into a SHA-256 repository too. */
+/**
+ * Object ids are SHA-1 everywhere in treekeeper, and isomorphic-git would write those into a SHA-256 repository too.
+ */
 async function requireReadable(root: string, config: string): Promise<void> {
   const text = (await exists(config)) ? await readFile(config, 'utf8') : '';
   const extensions = /^\s*\[extensions\]([^[]*)/gim;
   for (const [, section = ''] of text.matchAll(extensions)) {
     const [, name, value] = /^\s*(objectformat|refstorage)\s*=\s*(?!sha1\s*$|files\s*$)(\S+)/im.exec(section) ?? [];
     if (name === undefined) continue;
-    throw new TreekeeperError('failed', `${root} is a repository of a kind that treekeeper does not know (${name} = ${value})`, {
-      hint: 'treekeeper needs a repository with SHA-1 ids and refs in files; `treekeeper init` makes one',
-    });
+    throw new TreekeeperError(
+      'failed',
+      `${root} is a repository of a kind that treekeeper does not know (${name} = ${value})`,
+      {
+        hint: 'treekeeper needs a repository with SHA-1 ids and refs in files; `treekeeper init` makes one',
+      },
+    );
   }
 }
 
@@ -127,7 +141,9 @@ async function requireEmpty(root: string): Promise<void> {
 
 async function refuse(root: string): Promise<never> {
   const message = (await exists(root)) ? `${root} is not a Git repository` : `there is no repository at ${root}`;
-  throw new TreekeeperError('no-repository', message, { hint: 'make one with `treekeeper init`, or name another with --repo' });
+  throw new TreekeeperError('no-repository', message, {
+    hint: 'make one with `treekeeper init`, or name another with --repo',
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { isRefName, readHead, type Repository } from './repository.ts';
+import { isRefName, type Repository, readHead } from './repository.ts';
 
 /** What the two readers know of names. */
 export interface NameSource {
@@ -35,5 +35,7 @@ export async function resolveName({ gitDir }: Repository, name: string, source: 
 async function expandOne(digits: string, source: NameSource): Promise<Oid | undefined> {
   const [oid, ...others] = await source.expand(digits);
   if (others.length === 0) return oid;
-  throw new TreekeeperError('usage', `${digits} is the beginning of ${others.length + 1} ids`, { hint: 'write more of it' });
+  throw new TreekeeperError('usage', `${digits} is the beginning of ${others.length + 1} ids`, {
+    hint: 'write more of it',
+  });
 }

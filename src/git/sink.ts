@@ -1,5 +1,5 @@
-import { decodeTree } from '../snapshot/tree.ts';
 import type { ObjectSink, ObjectSource, Oid } from '../snapshot/objects.ts';
+import { decodeTree } from '../snapshot/tree.ts';
 import type { OidSet } from './oid-set.ts';
 import { objectId } from './pack.ts';
 import type { ObjectType } from './reader.ts';

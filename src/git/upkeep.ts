@@ -10,7 +10,9 @@ export async function initBare(directory: string, branch: string): Promise<void>
     await git.init(true, ['--quiet', '--template=', '--object-format=sha1', `--initial-branch=${branch}`]);
     await git.addConfig('core.logAllRefUpdates', 'true');
   } catch (thrown) {
-    throw new TreekeeperError('failed', `cannot make a repository at ${directory}: ${reasonOf(thrown).trim()}`, { cause: thrown });
+    throw new TreekeeperError('failed', `cannot make a repository at ${directory}: ${reasonOf(thrown).trim()}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -23,7 +25,13 @@ export async function fsck({ gitDir }: Repository): Promise<string[] | undefined
 
   let output: string;
   try {
-    output = await openSimpleGit(gitDir).raw([`--git-dir=${gitDir}`, 'fsck', '--strict', '--no-dangling', '--no-progress']);
+    output = await openSimpleGit(gitDir).raw([
+      `--git-dir=${gitDir}`,
+      'fsck',
+      '--strict',
+      '--no-dangling',
+      '--no-progress',
+    ]);
   } catch (thrown) {
     output = reasonOf(thrown);
   }

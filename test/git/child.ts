@@ -21,7 +21,9 @@ export function compiled(): string {
   output = temporaryDirectory();
   writeFileSync(join(output, 'package.json'), '{ "type": "module" }');
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [compiler, '-p', root, '--outDir', output, '--declaration', 'false'], { stdio: 'inherit' });
+  execFileSync(process.execPath, [compiler, '-p', root, '--outDir', output, '--declaration', 'false'], {
+    stdio: 'inherit',
+  });
   return output;
 }
 

@@ -9,7 +9,13 @@ afterEach(() => vi.unstubAllEnvs());
 
 describe('a commit', () => {
   test('is decoded to what it was made of', () => {
-    const commit = { tree: oid('1'), parents: [oid('2'), oid('3')], author, time: 1_700_000_000, message: 'subject\n\nStore: a\n' };
+    const commit = {
+      tree: oid('1'),
+      parents: [oid('2'), oid('3')],
+      author,
+      time: 1_700_000_000,
+      message: 'subject\n\nStore: a\n',
+    };
     expect(decodeCommit(encodeCommit(commit))).toEqual({
       tree: commit.tree,
       parents: commit.parents,
@@ -28,7 +34,12 @@ describe('a commit', () => {
   test('of somebody else is read too: signed, in another zone, without a message', () => {
     const signature = 'gpgsig -----BEGIN PGP SIGNATURE-----\n tree 0000\n parent 1111\n -----END PGP SIGNATURE-----';
     const text = `tree ${oid('1')}\nauthor A <a@x> 1 -0130\ncommitter  <> 2 +0900\n${signature}\n\n`;
-    expect(decodeCommit(Buffer.from(text))).toMatchObject({ tree: oid('1'), parents: [], committer: { name: '', email: '', time: 2 }, message: '' });
+    expect(decodeCommit(Buffer.from(text))).toMatchObject({
+      tree: oid('1'),
+      parents: [],
+      committer: { name: '', email: '', time: 2 },
+      message: '',
+    });
   });
 
   test('that is damaged is said to be', () => {

@@ -33,9 +33,12 @@ function mount(): boolean {
 async function write(repository: Repository, size: number): Promise<string> {
   const writer = openPackWriter(repository, new OidSet());
   const tree = writer.tree(encodeTree([{ mode: '100644', name: 'a', oid: writer.blob(noise(size, size)) }]));
-  const commit = writer.commit(encodeCommit({ tree, parents: [], author: { name: 'a', email: 'a@b' }, time: size, message: 'x\n' }));
+  const commit = writer.commit(
+    encodeCommit({ tree, parents: [], author: { name: 'a', email: 'a@b' }, time: size, message: 'x\n' }),
+  );
   await writer.finish();
-  if (!(await moveBranch(repository, await readBranch(repository), commit, 'x'))) throw new Error('somebody else moved the branch');
+  if (!(await moveBranch(repository, await readBranch(repository), commit, 'x')))
+    throw new Error('somebody else moved the branch');
   return commit;
 }
 
@@ -43,7 +46,10 @@ test.skipIf(!mounted)('a full disk costs the snapshot that did not fit, and noth
   const repository = await createRepository(join(disk, 'r.git'));
   const first = await write(repository, 100_000);
 
-  await expect(write(repository, 2_000_000)).rejects.toMatchObject({ code: 'failed', message: expect.stringMatching(/space/i) });
+  await expect(write(repository, 2_000_000)).rejects.toMatchObject({
+    code: 'failed',
+    message: expect.stringMatching(/space/i),
+  });
   expect(await readBranch(repository)).toBe(first);
   expect(await fsck(repository)).toEqual([]);
   expect(readdirSync(join(repository.gitDir, 'objects')).filter((name) => name.startsWith('tmp_'))).toEqual([]);

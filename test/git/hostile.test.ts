@@ -22,7 +22,9 @@ async function backUp(repository: Repository): Promise<string> {
   const writer = openPackWriter(repository, new OidSet());
   const tree = writer.tree(encodeTree([{ mode: '100644', name: 'a', oid: writer.blob(Buffer.from('value')) }]));
   const author = await committerIdentity(repository);
-  const commit = writer.commit(encodeCommit({ tree, parents: parent === undefined ? [] : [parent], author, time: 1, message: 'x\n' }));
+  const commit = writer.commit(
+    encodeCommit({ tree, parents: parent === undefined ? [] : [parent], author, time: 1, message: 'x\n' }),
+  );
   await writer.finish();
   expect(await moveBranch(repository, parent, commit, 'x')).toBe(true);
   await followWorkTree(repository, parent, commit);
@@ -45,12 +47,35 @@ describe('a hostile repository', () => {
     chmodSync(program, 0o755);
     const hooks = join(path, '.git/hooks');
     mkdirSync(hooks, { recursive: true });
-    for (const hook of ['reference-transaction', 'post-index-change', 'post-checkout', 'pre-auto-gc', 'fsmonitor-watchman', 'post-commit']) {
+    for (const hook of [
+      'reference-transaction',
+      'post-index-change',
+      'post-checkout',
+      'pre-auto-gc',
+      'fsmonitor-watchman',
+      'post-commit',
+    ]) {
       writeFileSync(join(hooks, hook), `#!/bin/sh\ntouch ${sentinel}\n`);
       chmodSync(join(hooks, hook), 0o755);
     }
-    const settings = ['core.fsmonitor', 'core.hooksPath', 'core.sshCommand', 'core.pager', 'core.editor', 'core.askPass', 'core.alternateRefsCommand'];
-    for (const setting of [...settings, 'gpg.program', 'diff.external', 'filter.x.clean', 'filter.x.smudge', 'filter.x.process', 'credential.helper']) {
+    const settings = [
+      'core.fsmonitor',
+      'core.hooksPath',
+      'core.sshCommand',
+      'core.pager',
+      'core.editor',
+      'core.askPass',
+      'core.alternateRefsCommand',
+    ];
+    for (const setting of [
+      ...settings,
+      'gpg.program',
+      'diff.external',
+      'filter.x.clean',
+      'filter.x.smudge',
+      'filter.x.process',
+      'credential.helper',
+    ]) {
       git(path, ['config', setting, setting === 'core.hooksPath' ? hooks : program]);
     }
     for (const verb of ['cat-file', 'index-pack', 'update-ref', 'for-each-ref', 'fsck', 'read-tree']) {
@@ -104,6 +129,9 @@ describe('an inherited environment', () => {
     await using reader = await openReader(repository);
     expect(await reader.resolve('main')).toBe(commit);
     expect(await fsck(repository)).toBeUndefined();
-    await expect(moveBranch(repository, commit, commit, 'x')).rejects.toMatchObject({ code: 'failed', hint: expect.stringContaining('2.30') });
+    await expect(moveBranch(repository, commit, commit, 'x')).rejects.toMatchObject({
+      code: 'failed',
+      hint: expect.stringContaining('2.30'),
+    });
   });
 });

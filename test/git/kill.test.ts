@@ -10,10 +10,11 @@ import { emptyRepository } from './temporary.ts';
 const rounds = 40;
 
 test('killed anywhere, the branch is old or new, and the next run needs no help', { timeout: 180_000 }, async () => {
-  const seed = Number(process.env['TEST_SEED'] ?? Date.now() % 1_000_000);
+  const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
   const random = generator(seed);
   const repository = await emptyRepository();
-  const write = (round: number, objects: number) => start(runs.write, [compiled(), repository.gitDir, `${round}`, `${objects}`]);
+  const write = (round: number, objects: number) =>
+    start(runs.write, [compiled(), repository.gitDir, `${round}`, `${objects}`]);
   compiled();
 
   const before = performance.now();
@@ -37,7 +38,10 @@ test('killed anywhere, the branch is old or new, and the next run needs no help'
     const next = await write(round * 2 + 1, 10).ended;
     expect(next.stderr, where).toBe('');
     expect(await readBranch(repository), where).toBe(next.stdout.trim());
-    expect(readdirSync(join(repository.gitDir, 'objects')).filter((name) => name.startsWith('tmp_')), where).toEqual([]);
+    expect(
+      readdirSync(join(repository.gitDir, 'objects')).filter((name) => name.startsWith('tmp_')),
+      where,
+    ).toEqual([]);
   }
   expect(killed).toBeGreaterThan(rounds / 4);
   expect(await fsck(repository)).toEqual([]);

@@ -18,7 +18,10 @@ describe('acquireLock', () => {
   test('keeps others out until it is given back, and says who has it', async () => {
     const repository = await emptyRepository();
     const lock = await acquireLock(repository);
-    await expect(acquireLock(repository)).rejects.toMatchObject({ code: 'locked', message: expect.stringContaining(`process ${process.pid} on`) });
+    await expect(acquireLock(repository)).rejects.toMatchObject({
+      code: 'locked',
+      message: expect.stringContaining(`process ${process.pid} on`),
+    });
     await lock[Symbol.asyncDispose]();
     await (await acquireLock(repository))[Symbol.asyncDispose]();
     expect(readdirSync(join(repository.gitDir, 'treekeeper'))).toEqual([]);
@@ -35,7 +38,10 @@ describe('acquireLock', () => {
     const lock = { ...(await ownLock(repository)), nonce: 'another', ...owner };
     writeFileSync(join(repository.gitDir, 'treekeeper/lock'), JSON.stringify(lock));
 
-    const result = await acquireLock(repository).then(() => 'taken', (error) => error.code);
+    const result = await acquireLock(repository).then(
+      () => 'taken',
+      (error) => error.code,
+    );
     expect(result).toBe(outcome);
     expect(readdirSync(join(repository.gitDir, 'treekeeper'))).toEqual(['lock']);
   });
@@ -54,7 +60,10 @@ describe('acquireLock', () => {
     const repository = await emptyRepository();
     mkdirSync(join(repository.gitDir, 'treekeeper'));
     writeFileSync(join(repository.gitDir, 'treekeeper/lock'), '');
-    await expect(acquireLock(repository)).rejects.toMatchObject({ code: 'locked', hint: expect.stringContaining('remove that file') });
+    await expect(acquireLock(repository)).rejects.toMatchObject({
+      code: 'locked',
+      hint: expect.stringContaining('remove that file'),
+    });
   });
 
   test('is held by one of twenty at a time, which all find a dead one', { timeout: 60_000 }, async () => {
@@ -75,7 +84,13 @@ describe('acquireLock', () => {
 describe('what dead runs left', () => {
   /** Files that only something that died can have left, by how old they have to be. */
   const ours = ['HEAD.lock', 'refs/heads/main.lock', 'objects/tmp_objdir-treekeeper-1234/pack/tmp_pack_x'];
-  const anybodys = ['packed-refs.lock', 'config.lock', 'index.lock', 'refs/tags/v1.lock', 'objects/info/commit-graph.lock'];
+  const anybodys = [
+    'packed-refs.lock',
+    'config.lock',
+    'index.lock',
+    'refs/tags/v1.lock',
+    'objects/info/commit-graph.lock',
+  ];
   const packs = ['objects/pack/tmp_pack_abc', 'objects/pack/pack-1234.pack'];
 
   function leave({ gitDir }: Repository, names: readonly string[], time?: Date): void {

@@ -36,7 +36,9 @@ describe('the pack writer', () => {
     const writer = openPackWriter(repository, new OidSet());
     const blobs = contents.map((content) => writer.blob(content));
     const entries = blobs.map((oid, number) => ({ mode: '100644', name: `f${number}`, oid }));
-    const tree = writer.tree(encodeTree([...entries, { mode: '40000', name: 'f1.d', oid: writer.tree(encodeTree(entries)) }]));
+    const tree = writer.tree(
+      encodeTree([...entries, { mode: '40000', name: 'f1.d', oid: writer.tree(encodeTree(entries)) }]),
+    );
     const commit = writer.commit(encodeCommit({ tree, parents: [], author, time: 1_700_000_000, message: 'first\n' }));
     await writer.finish();
     expect(await moveBranch(repository, undefined, commit, 'test')).toBe(true);
@@ -44,7 +46,9 @@ describe('the pack writer', () => {
     const { gitDir } = repository;
     for (const [number, content] of contents.entries()) {
       expect(git(gitDir, ['hash-object', '--stdin'], content)).toBe(blobs[number]);
-      expect(git(gitDir, ['cat-file', 'blob', blobs[number] ?? '']), `size ${content.length}`).toBe(content.toString('latin1').trimEnd());
+      expect(git(gitDir, ['cat-file', 'blob', blobs[number] ?? '']), `size ${content.length}`).toBe(
+        content.toString('latin1').trimEnd(),
+      );
     }
     expect(git(gitDir, ['mktree'], git(gitDir, ['ls-tree', tree]))).toBe(tree);
     expect(git(gitDir, ['log', '--format=%an <%ae> %at %s']).toString()).toBe(
@@ -56,7 +60,8 @@ describe('the pack writer', () => {
   test('gives the same ids as a sink that writes nothing', async () => {
     const writer = openPackWriter(await emptyRepository(), new OidSet());
     const sink = hashSink(new OidSet());
-    for (const content of sizes.map((size) => Buffer.alloc(size, 'x'))) expect(sink.blob(content)).toBe(writer.blob(content));
+    for (const content of sizes.map((size) => Buffer.alloc(size, 'x')))
+      expect(sink.blob(content)).toBe(writer.blob(content));
     expect(sink.tree(Buffer.alloc(0))).toBe('4b825dc642cb6eb9a060e54bf8d69288fbee4904');
   });
 
@@ -69,7 +74,9 @@ describe('the pack writer', () => {
     for (const value of ['known', 'new', 'known', 'new']) writer.blob(Buffer.from(value));
     await writer.finish();
     const [index = ''] = objectFiles(repository).filter((name) => name.endsWith('.idx'));
-    expect(git(repository.gitDir, ['verify-pack', '-v', `objects/${index}`]).match(/^[0-9a-f]{40} blob/gm)).toHaveLength(1);
+    expect(
+      git(repository.gitDir, ['verify-pack', '-v', `objects/${index}`]).match(/^[0-9a-f]{40} blob/gm),
+    ).toHaveLength(1);
   });
 
   test('leaves no trace where there is nothing to write, or the writing was abandoned', async () => {
@@ -125,7 +132,10 @@ describe('the pack writer', () => {
     const before = objectFiles(repository);
     const writer = openPackWriter(repository, new OidSet());
     writer.tree(encodeTree([{ mode: '100644', name: 'a', oid: '1'.repeat(40) }]));
-    await expect(writer.finish()).rejects.toMatchObject({ code: 'failed', message: expect.stringContaining('1111111') });
+    await expect(writer.finish()).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining('1111111'),
+    });
     expect(objectFiles(repository)).toEqual(before);
   });
 

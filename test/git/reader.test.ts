@@ -18,7 +18,11 @@ function makeRepository(): { path: string; first: string; second: string; tag: s
 
   const blobs = Array.from({ length: 40 }, (_, number) => store(`value ${number}`));
   const lines = blobs.map((oid, number) => `100644 blob ${oid}\tkey-${number}\0`);
-  const odd = Buffer.concat([Buffer.from(`100644 blob ${store('')}\t`), Buffer.from([0xe9, 0xff, 0x0a, 0x5c]), Buffer.from([0])]);
+  const odd = Buffer.concat([
+    Buffer.from(`100644 blob ${store('')}\t`),
+    Buffer.from([0xe9, 0xff, 0x0a, 0x5c]),
+    Buffer.from([0]),
+  ]);
   const inner = git(path, ['mktree', '-z'], Buffer.concat([Buffer.from(lines.join('')), odd]));
   const root = git(path, ['mktree'], `040000 tree ${inner}\tstore\n100644 blob ${store(large)}\tlarge\n`);
 
@@ -58,7 +62,20 @@ describe.each([
 
   test('knows no other names, operators and options included', async () => {
     await using reader = await open();
-    const names = ['', 'topic', 'main~1', 'main^', 'HEAD@{0}', '@', '-h', '--all', 'a b', 'refs/heads/none', '../HEAD', 'main:large'];
+    const names = [
+      '',
+      'topic',
+      'main~1',
+      'main^',
+      'HEAD@{0}',
+      '@',
+      '-h',
+      '--all',
+      'a b',
+      'refs/heads/none',
+      '../HEAD',
+      'main:large',
+    ];
     for (const name of [...names, '0'.repeat(40), 'abc']) expect(await reader.resolve(name), name).toBeUndefined();
   });
 
@@ -75,9 +92,14 @@ describe.each([
 
   test('reads blobs, empty and large ones, and trees with any names', async () => {
     await using reader = await open();
-    const root = await reader.readTree(/^tree (\S+)/.exec(Buffer.from((await reader.read(made.first)).content).toString())?.[1] ?? '');
+    const root = await reader.readTree(
+      /^tree (\S+)/.exec(Buffer.from((await reader.read(made.first)).content).toString())?.[1] ?? '',
+    );
     const [file, store] = root;
-    expect(root.map(({ mode, name }) => [mode, name])).toEqual([['100644', 'large'], ['40000', 'store']]);
+    expect(root.map(({ mode, name }) => [mode, name])).toEqual([
+      ['100644', 'large'],
+      ['40000', 'store'],
+    ]);
     expect(Buffer.compare(await reader.readBlob(file?.oid ?? ''), large)).toBe(0);
 
     const odd = (await reader.readTree(store?.oid ?? '')).find(({ name }) => name.startsWith('\xe9'));
@@ -88,7 +110,9 @@ describe.each([
   test('answers ten thousand reads at once, each its own', async () => {
     await using reader = await open();
     const values = await Promise.all(
-      Array.from({ length: 10_000 }, async (_, number) => Buffer.from(await reader.readBlob(made.blobs[number % 40] ?? '')).toString()),
+      Array.from({ length: 10_000 }, async (_, number) =>
+        Buffer.from(await reader.readBlob(made.blobs[number % 40] ?? '')).toString(),
+      ),
     );
     expect(values.every((value, number) => value === `value ${number % 40}`)).toBe(true);
   });
@@ -106,7 +130,10 @@ describe.each([
 
   test('calls a missing object, and one of another type, by their error', async () => {
     await using reader = await open();
-    await expect(reader.read('1'.repeat(40))).rejects.toMatchObject({ code: 'integrity', message: expect.stringContaining('missing') });
+    await expect(reader.read('1'.repeat(40))).rejects.toMatchObject({
+      code: 'integrity',
+      message: expect.stringContaining('missing'),
+    });
     await expect(reader.readTree(made.first)).rejects.toMatchObject({ code: 'integrity' });
     await expect(reader.readBlob(made.first)).rejects.toMatchObject({ code: 'integrity' });
   });
@@ -115,7 +142,11 @@ describe.each([
     const { path, second, blobs } = makeRepository();
     flip(join(path, 'objects', second.slice(0, 2), second.slice(2)), 12);
     await using reader = await open(path);
-    const [before, damaged, after] = await Promise.allSettled([reader.read(blobs[0] ?? ''), reader.read(second), reader.read(blobs[1] ?? '')]);
+    const [before, damaged, after] = await Promise.allSettled([
+      reader.read(blobs[0] ?? ''),
+      reader.read(second),
+      reader.read(blobs[1] ?? ''),
+    ]);
     expect(damaged).toMatchObject({ status: 'rejected', reason: { code: 'integrity' } });
     expect([before.status, after.status]).toEqual(['fulfilled', 'fulfilled']);
   });

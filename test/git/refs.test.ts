@@ -21,7 +21,9 @@ describe('a branch', () => {
     expect(await moveBranch(repository, undefined, one, 'made')).toBe(true);
     expect(await moveBranch(repository, one, two, 'a message\nof two lines')).toBe(true);
     expect(await readBranch(repository)).toBe(two);
-    expect(readFileSync(join(repository.gitDir, 'logs/refs/heads/main'), 'utf8')).toMatch(/\tmade\n.*\ta message of two lines\n$/);
+    expect(readFileSync(join(repository.gitDir, 'logs/refs/heads/main'), 'utf8')).toMatch(
+      /\tmade\n.*\ta message of two lines\n$/,
+    );
   });
 
   test('stays where it is where somebody else was first', async () => {
@@ -46,6 +48,8 @@ describe('a branch', () => {
     const [one] = commits(repository);
     await expect(moveBranch(repository, undefined, '1'.repeat(40), 'x')).rejects.toMatchObject({ code: 'failed' });
     writeFileSync(join(repository.gitDir, 'refs/heads/main.lock'), '');
-    await expect(moveBranch(repository, undefined, one, 'x')).rejects.toMatchObject({ message: expect.stringContaining('main.lock') });
+    await expect(moveBranch(repository, undefined, one, 'x')).rejects.toMatchObject({
+      message: expect.stringContaining('main.lock'),
+    });
   });
 });

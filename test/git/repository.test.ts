@@ -76,11 +76,17 @@ describe('openRepository', () => {
   test('refuses a SHA-256 repository and a detached HEAD', async () => {
     const path = join(temporaryDirectory(), 'r');
     git('/', ['init', '--quiet', '--bare', '--object-format=sha256', path]);
-    await expect(openRepository(path)).rejects.toMatchObject({ code: 'failed', message: expect.stringContaining('sha256') });
+    await expect(openRepository(path)).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining('sha256'),
+    });
 
     const { gitDir } = await emptyRepository();
     writeFileSync(join(gitDir, 'HEAD'), `${'1'.repeat(40)}\n`);
-    await expect(openRepository(gitDir)).rejects.toMatchObject({ code: 'failed', message: expect.stringContaining('not on a branch') });
+    await expect(openRepository(gitDir)).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining('not on a branch'),
+    });
     expect(await openRepository(gitDir, 'main')).toMatchObject({ branch: 'refs/heads/main' });
   });
 });

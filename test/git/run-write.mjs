@@ -25,5 +25,6 @@ const parents = parent === undefined ? [] : [parent];
 const commit = writer.commit(encodeCommit({ tree, parents, author, time: Number(round), message: `round ${round}\n` }));
 process.stdout.write(`${commit}\n`);
 await writer.finish();
-if (!(await moveBranch(repository, parent, commit, 'a round'))) throw new Error('the branch was moved by somebody else');
+if (!(await moveBranch(repository, parent, commit, 'a round')))
+  throw new Error('the branch was moved by somebody else');
 await lock[Symbol.asyncDispose]();

@@ -24,9 +24,20 @@ export function emptyRepository(): Promise<Repository> {
 
 /** Runs the real git, without anybody's configuration, in a directory. */
 export function git(cwd: string, args: readonly string[], input?: string | Uint8Array): string {
-  const person = { GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@example.org', GIT_COMMITTER_NAME: 'c', GIT_COMMITTER_EMAIL: 'c@example.org' };
+  const person = {
+    GIT_AUTHOR_NAME: 'a',
+    GIT_AUTHOR_EMAIL: 'a@example.org',
+    GIT_COMMITTER_NAME: 'c',
+    GIT_COMMITTER_EMAIL: 'c@example.org',
+  };
   const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', ...person };
-  return execFileSync('git', args, { cwd, env, input: input ?? '', stdio: ['pipe', 'pipe', 'pipe'], maxBuffer: 1 << 28 })
+  return execFileSync('git', args, {
+    cwd,
+    env,
+    input: input ?? '',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    maxBuffer: 1 << 28,
+  })
     .toString('latin1')
     .trimEnd();
 }

@@ -70,7 +70,12 @@ describe('the files of a work tree', () => {
 
   test('stay where the repository brings a filter along, which is not run', async () => {
     const sentinel = join(temporaryDirectory(), 'ran');
-    const { path, repository, old, new: to } = await movedCheckout((checkout) => {
+    const {
+      path,
+      repository,
+      old,
+      new: to,
+    } = await movedCheckout((checkout) => {
       git(checkout, ['config', 'filter.evil.smudge', `touch ${sentinel}; cat`]);
       writeFileSync(join(checkout, '.git/info/attributes'), '* filter=evil\n');
     });

@@ -15,14 +15,14 @@ import { temporaryDirectory } from './temporary.ts';
 const disk = join(temporaryDirectory(), 'disk');
 const mounted = mount();
 afterAll(() => {
-  if (mounted) execFileSync('umount', [disk]);
+  if (mounted) execFileSync('/bin/umount', [disk]);
 });
 
 /** Only root may mount, and not in every container. */
 function mount(): boolean {
   mkdirSync(disk);
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { stdio: 'ignore' });
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { stdio: 'ignore' });
     return true;
   } catch {
     return false;

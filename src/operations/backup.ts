@@ -56,7 +56,7 @@ export interface BackupResult {
  */
 export async function backup(repository: Repository, source: BackupSource, options: BackupOptions = {}): Promise<BackupResult> {
   await using _lock = options.dryRun ? undefined : await acquireLock(repository);
-  return withRestarts(() => attempt(repository, source, options));
+  return await withRestarts(() => attempt(repository, source, options));
 }
 
 async function attempt(repository: Repository, source: BackupSource, options: BackupOptions): Promise<BackupResult> {

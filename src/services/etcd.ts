@@ -120,5 +120,5 @@ export function openEtcd(address: EtcdAddress): Service {
 }
 
 function bareLease(lease: bigint): { readonly [name: string]: string } {
-  return { lease: BigInt.asUintN(64, lease).toString(16) };
+  return { lease: BigInt.asUintN(64, lease).toString(16).padStart(16, '0') };
 }

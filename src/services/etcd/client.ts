@@ -81,7 +81,7 @@ export function openClient(address: EtcdAddress): EtcdClient {
     if (!endpoint) throw new RangeError('no such endpoint');
     const { openSession } = await import('./session.ts');
     await using session = openSession(address, endpoint);
-    return session.authenticate();
+    return await session.authenticate();
   }
 
   function send<Answer>(index: number, path: string, request: Buffer, decode: (message: Buffer) => Answer, deadline: number, token?: string): Promise<Answer> {

@@ -43,7 +43,7 @@ function describe({ code, message }: EtcdFailure, timeout: number): readonly [fa
   if (/certificate required|bad certificate|alert (?:number )?(?:42|46|116)|unknown ca/.test(message)) {
     return ['wants a client certificate that it trusts', 'give one with ETCDCTL_CERT and ETCDCTL_KEY, or as tls.cert and tls.key'];
   }
-  if (/wrong version number|packet length too long|SSL routines/.test(message)) return ['does not speak TLS', 'write etcd:// for a port without TLS'];
+  if (/wrong version number|packet length too long|SSL routines|before secure TLS connection/.test(message)) return ['does not speak TLS', 'write etcd:// for a port without TLS'];
   if (/authentication failed/.test(message)) return ['does not accept the user or the password'];
   if (/user name is empty|invalid auth token/.test(message)) {
     return ['wants a user', 'give one with ETCDCTL_USER and ETCDCTL_PASSWORD, or as user and passwordFile in treekeeper.yaml'];

@@ -1,0 +1,281 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Outcome, ReadEvent, Service, Unreadable } from '../../src/services/service.ts';
+import type { Attributes, Node } from '../../src/snapshot/node.ts';
+import { latin1 } from '../../src/snapshot/paths.ts';
+
+/** One kind of service, as the suite needs it. */
+export interface Subject {
+  /** A service over a fresh, empty store. Disposing of it ends whatever it stands on. */
+  open(): Promise<Opened>;
+  /** Attributes that the service can hold beside a value, where it can hold any. */
+  readonly attributes?: Attributes;
+}
+
+export interface Opened extends AsyncDisposable {
+  readonly service: Service;
+  /** A key of that name, below the root and as this service writes keys; one character per byte. */
+  key(name: string): Uint8Array;
+  /** Another connection to the same store. */
+  second(): Promise<Service>;
+  /** What another client finds under a key: its bytes, `null` for a node without data, `undefined` for none. */
+  witness(key: Uint8Array): Promise<Uint8Array | null | undefined>;
+}
+
+/** Keys that have broken tools before, each with what went wrong there. */
+const hostileKeys: readonly (readonly [why: string, key: string])[] = [
+  ['a colon, and what one tool wrote in its place', 'a:b'],
+  ['the text of that escape', 'xBURRY_ESC_COLONy'],
+  ['a name that a tool kept its values under', 'node/content'],
+  ['a name that a tool kept its manifest under', '.burrymeta'],
+  ['a way out of the directory', '../../escape-me'],
+  ['a dot segment', './x'],
+  ['two slashes', 'dbl//slash'],
+  ['a slash at the end', 'folder/'],
+  ['a slash at the beginning', '/lead'],
+  ['a long name', `long/${'n'.repeat(300)}`],
+  ['a newline', 'new\nline'],
+  ['percent signs', 'pct/%2F%%'],
+  ['spaces', ' a b '],
+  ['not ASCII', '\xc3\xa4\xe6\x97\xa5'],
+  ['an emoji', '\xf0\x9f\x8c\xb3'],
+  ['not UTF-8', 'bad\xff\xfe'],
+  ['a NUL', 'nul\0byte'],
+  ['one byte 0xFF', '\xff'],
+  ['what Git keeps for itself', '.git/config'],
+  ['a device of Windows', 'con/aux.txt'],
+  ['a backslash', 'back\\slash'],
+  ['a name of the snapshot format', '%value/%attrs.json'],
+];
+
+const values: readonly (readonly [what: string, value: Uint8Array | null])[] = [
+  ['empty', new Uint8Array()],
+  ['text', Buffer.from('postgres://db1:5432/shop\n')],
+  ['every byte', Uint8Array.from({ length: 256 }, (_, byte) => byte)],
+  ['no value', null],
+];
+
+/**
+ * The promises of `Service`, held against a real one. What differs between services is read from its traits, and whether
+ * it can hold a node from `refuse`: what it does not refuse has to come back as it went in.
+ */
+export function testService(subject: Subject): void {
+  test('an empty store has no nodes, and says that it was read to the end', async () => {
+    await using opened = await subject.open();
+    const { nodes, ends } = await readAll(opened.service);
+    expect(nodes.filter(({ key }) => key.length > 1)).toEqual([]);
+    expect(ends).toBe(1);
+  });
+
+  test.each(hostileKeys)('keeps a key with %s, or refuses it', async (_why, name) => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const node = leaf(opened.key(name), Buffer.from(name, 'latin1'));
+    const created = await createWithParents(service, node);
+    if (service.refuse(node) !== undefined) {
+      expect(created).toEqual({ status: 'failed', reason: service.refuse(node) });
+      expect(names(await readAll(service))).not.toContain(latin1(node.key));
+      return;
+    }
+    expect(created).toEqual({ status: 'created' });
+    const found = (await readAll(service)).nodes.find(({ key }) => latin1(key) === latin1(node.key));
+    expect(found && plain(found)).toEqual(plain(node));
+    expect(bytes(await opened.witness(node.key))).toEqual(bytes(node.value));
+  });
+
+  test.each(values)('keeps a value that is %s, and tells it from the others', async (_what, value) => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const node = leaf(opened.key('value'), value);
+    expect(service.refuse(node) === undefined).toBe(value !== null || service.traits.nullLeaf);
+    if (service.refuse(node) !== undefined) return;
+
+    expect(await service.create([node])).toEqual([{ status: 'created' }]);
+    expect((await readAll(service)).nodes.map(plain)).toContainEqual(plain(node));
+    for (const [, other] of values) {
+      if (other === null && !service.traits.nullLeaf) continue;
+      const same = Buffer.compare(other ?? Buffer.from('null'), value ?? Buffer.from('null')) === 0;
+      expect(await service.create([{ ...node, value: other }])).toEqual([{ status: 'exists', same }]);
+    }
+    expect(bytes(await opened.witness(node.key))).toEqual(bytes(value));
+  });
+
+  test('keeps a value of the largest size', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const size = Math.min(service.traits.maxValueBytes, 4 * 1024 * 1024);
+    const node = leaf(opened.key('large'), Buffer.alloc(size, 'x'));
+    expect(await service.create([node])).toEqual([{ status: 'created' }]);
+    const [found] = (await readAll(service)).nodes.filter(({ key }) => latin1(key) === latin1(node.key));
+    expect(found?.value?.length).toBe(size);
+  });
+
+  test('creates what is missing, and leaves what is there as it is', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const node = (name: string, value: string) => leaf(opened.key(name), Buffer.from(value));
+    await service.create([node('same', '1'), node('other', '1')]);
+
+    const outcomes = await service.create([node('new1', '1'), node('same', '1'), node('other', '2'), node('new2', '2')]);
+    const expected: Outcome[] = [
+      { status: 'created' },
+      { status: 'exists', same: true },
+      { status: 'exists', same: false },
+      { status: 'created' },
+    ];
+    expect(outcomes).toEqual(expected);
+    expect(bytes(await opened.witness(opened.key('other')))).toEqual(bytes(Buffer.from('1')));
+  });
+
+  test('a key that comes twice is created once, from the first', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const key = opened.key('twice');
+    const outcomes = await service.create([leaf(key, Buffer.from('1')), leaf(key, Buffer.from('2')), leaf(key, Buffer.from('1'))]);
+    expect(outcomes).toEqual([{ status: 'created' }, { status: 'exists', same: false }, { status: 'exists', same: true }]);
+  });
+
+  test('attributes are part of what is compared', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const node = leaf(opened.key('attributed'), Buffer.from('1'));
+    const attributed: Node = { ...node, attributes: subject.attributes ?? { colour: 'red' } };
+    if (subject.attributes === undefined) {
+      expect(service.refuse(attributed)).toMatch(/attribute/);
+      return;
+    }
+    expect(await service.create([attributed])).toEqual([{ status: 'created' }]);
+    expect((await readAll(service)).nodes.map(plain)).toContainEqual(plain(attributed));
+    expect(await service.create([node])).toEqual([{ status: 'exists', same: false }]);
+  });
+
+  test('a thousand nodes go in with one call, and come out once each', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const parents = Array.from({ length: 10 }, (_, index) => leaf(opened.key(`d${index}`), null));
+    const nodes = Array.from({ length: 1_000 }, (_, index) => leaf(opened.key(`d${index % 10}/n${index}`), Buffer.from(`${index}`)));
+    const all = service.traits.parentsFirst ? [...parents, ...nodes] : nodes;
+    expect((await service.create(all)).filter(({ status }) => status !== 'created')).toEqual([]);
+    const found = names(await readAll(service)).filter((name) => name.includes('/n'));
+    expect(found.sort()).toEqual(nodes.map(({ key }) => latin1(key)).sort());
+  });
+
+  test('nodes come in the order that the traits promise, and never twice', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const tree = ['a', 'a!', 'a-b', 'a.', 'a/b', 'a/b/c', 'a0', 'b'].map((name) => leaf(opened.key(name), Buffer.from('1')));
+    const possible = tree.filter(({ key }) => service.traits.valueAndChildren || !/a(\/b)?$/.test(latin1(key)) || latin1(key).includes('c'));
+    for (const node of possible) await createWithParents(service, node);
+    const found = names(await readAll(service));
+    expect(new Set(found).size).toBe(found.length);
+    if (service.traits.ordered) expect(found).toEqual(found.toSorted());
+    if (service.traits.parentsFirst) {
+      for (const [index, name] of found.entries()) {
+        expect(found.slice(0, index).some((earlier) => earlier.startsWith(`${name}/`))).toBe(false);
+      }
+    }
+  });
+
+  test('two that create the same nodes at once create each of them exactly once', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    await using other = await opened.second();
+    const nodes = (value: string) => Array.from({ length: 300 }, (_, index) => leaf(opened.key(`race${index}`), Buffer.from(value)));
+    const [first, second] = await Promise.all([service.create(nodes('1')), other.create(nodes('2'))]);
+    for (const [index, outcome] of first.entries()) {
+      const created = [outcome, second[index]].filter((one) => one?.status === 'created');
+      expect(created.length).toBe(1);
+      const winner = outcome.status === 'created' ? '1' : '2';
+      expect(bytes(await opened.witness(opened.key(`race${index}`)))).toEqual(bytes(Buffer.from(winner)));
+    }
+  });
+
+  test('only what begins with a prefix matters, and all of that is read', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    const all = ['app', 'application', 'b', 'zoo'].map((name) => leaf(opened.key(name), Buffer.from(name)));
+    await service.create(all);
+    const { nodes } = await readAll(service, [opened.key('app'), opened.key('zoo')]);
+    const wanted = ['app', 'application', 'zoo'].map((name) => latin1(opened.key(name)));
+    expect(nodes.map(({ key }) => latin1(key))).toEqual(expect.arrayContaining(wanted));
+  });
+
+  test('a read that is told to stop stops', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    await service.create([leaf(opened.key('x'), Buffer.from('1'))]);
+    await expect(readAll(service, [], AbortSignal.abort('enough'))).rejects.toBe('enough');
+  });
+
+  test('any tree that the service does not refuse comes back as it went in', async () => {
+    const segment = fc.oneof(
+      fc.constantFrom('a', 'b', 'A', '', '.', '..', '%', 'x.gpg'),
+      fc.uint8Array({ minLength: 1, maxLength: 12 }).map((random) => Buffer.from(random).toString('latin1').replaceAll('/', '')),
+    );
+    const key = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join('/'));
+    const value = fc.uint8Array({ maxLength: 200 });
+    const trees = fc.uniqueArray(fc.tuple(key, value), { minLength: 1, maxLength: 40, selector: ([name]) => name });
+    await fc.assert(
+      fc.asyncProperty(trees, async (tree) => {
+        await using opened = await subject.open();
+        const { service } = opened;
+        const created = new Map<string, Node>();
+        for (const [name, content] of tree.toSorted(([a], [b]) => a.length - b.length)) {
+          const node = leaf(opened.key(name), content);
+          const outcome = await createWithParents(service, node);
+          if (outcome.status === 'created') created.set(latin1(node.key), node);
+          else if (service.traits.valueAndChildren) expect(service.refuse(node)).toBe((outcome as { reason?: string }).reason);
+        }
+        const found = new Map((await readAll(service)).nodes.map((node) => [latin1(node.key), node]));
+        for (const [name, node] of created) expect(plain(found.get(name) as Node)).toEqual(plain(node));
+      }),
+      { numRuns: 8 },
+    );
+  });
+}
+
+function leaf(key: Uint8Array, value: Uint8Array | null): Node {
+  return { key, value, attributes: undefined, ephemeral: undefined };
+}
+
+/** Where parents are nodes, they are created without data first; one that is there already is as good. */
+async function createWithParents(service: Service, node: Node): Promise<Outcome> {
+  const name = latin1(node.key);
+  const parents: Node[] = [];
+  for (let slash = name.indexOf('/', 1); service.traits.parentsFirst && slash > 0; slash = name.indexOf('/', slash + 1)) {
+    parents.push(leaf(Buffer.from(name.slice(0, slash), 'latin1'), null));
+  }
+  if (service.refuse(node) === undefined) await service.create(parents);
+  const [outcome] = await service.create([node]);
+  if (!outcome) throw new Error('the driver gave no outcome');
+  return outcome;
+}
+
+async function readAll(service: Service, prefixes: readonly Uint8Array[] = [], signal?: AbortSignal) {
+  const nodes: Node[] = [];
+  const unreadable: Unreadable[] = [];
+  let ends = 0;
+  let last: ReadEvent['type'] | undefined;
+  for await (const event of service.read({ prefixes, ...(signal && { signal }) })) {
+    last = event.type;
+    if (event.type === 'end') ends += 1;
+    // A batch's memory may be used again once the next one comes.
+    else for (const node of event.nodes) nodes.push({ ...node, key: Buffer.from(node.key), value: node.value && Buffer.from(node.value) });
+    if (event.type === 'batch') unreadable.push(...(event.unreadable ?? []));
+  }
+  expect(last).toBe('end');
+  expect(unreadable).toEqual([]);
+  return { nodes, ends };
+}
+
+function names({ nodes }: { nodes: readonly Node[] }): string[] {
+  return nodes.map(({ key }) => latin1(key));
+}
+
+function plain({ key, value, attributes, ephemeral }: Node) {
+  return { key: latin1(key), value: bytes(value), attributes, ephemeral };
+}
+
+function bytes(value: Uint8Array | null | undefined): string | null | undefined {
+  return value && Buffer.from(value).toString('base64');
+}

@@ -47,7 +47,7 @@ export class DumpCommand extends BaseCommand {
         },
         unreadable: ({ key, reason }) => printer.print({ type: 'unreadable', key, reason }, `cannot be read: ${formatKey(key)} (${reason})`),
       },
-      signal,
+      { signal },
     );
     printer.note(`${count(result.nodes)} nodes`);
     return result.unreadable.length > 0 ? 3 : undefined;

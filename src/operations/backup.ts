@@ -3,6 +3,7 @@ import { acquireLock } from '../git/lock.ts';
 import { OidSet } from '../git/oid-set.ts';
 import { openReader } from '../git/open-reader.ts';
 import { openPackWriter } from '../git/pack-writer.ts';
+import { requireGit } from '../git/process.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
 import { followWorkTree } from '../git/work-tree.ts';
@@ -55,6 +56,7 @@ export interface BackupResult {
  * `guard`, `integrity` or `failed`.
  */
 export async function backup(repository: Repository, source: BackupSource, options: BackupOptions = {}): Promise<BackupResult> {
+  if (!options.dryRun) await requireGit();
   await using _lock = options.dryRun ? undefined : await acquireLock(repository);
   return await withRestarts(() => attempt(repository, source, options));
 }

@@ -137,7 +137,8 @@ async function readLive(service: Service, wanted: ReadonlyMap<string, Wanted>, {
     },
     pause: (count: number) => onProgress?.(count),
   };
-  await readService(service, everything, visitor, signal, [sharedPrefix([...wanted.keys()])]);
+  const prefixes = [sharedPrefix([...wanted.keys()])];
+  await readService(service, everything, visitor, { prefixes, absent: 'empty', ...(signal && { signal }) });
   return { nodes, unreadable };
 }
 

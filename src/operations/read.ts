@@ -1,5 +1,5 @@
 import { TreekeeperError } from '../errors.ts';
-import { type Reading, RestartRead, type Service, type Unreadable } from '../services/service.ts';
+import { type Reading, type ReadOptions, RestartRead, type Service, type Unreadable } from '../services/service.ts';
 import type { EphemeralPolicy } from '../snapshot/manifest.ts';
 import type { Node } from '../snapshot/node.ts';
 import { compileSelection } from './select.ts';
@@ -41,8 +41,7 @@ export async function readService(
   service: Service,
   policy: Policy,
   visitor: Visitor,
-  signal?: AbortSignal,
-  prefixes?: readonly Uint8Array[],
+  options: Pick<ReadOptions, 'signal' | 'prefixes' | 'absent'> = {},
 ): Promise<ReadResult> {
   const selection = compileSelection(policy.include, policy.exclude);
   const skipped = new Map<string, number>();
@@ -50,7 +49,7 @@ export async function readService(
   let nodes = 0;
 
   const skip = (reason: string) => skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-  const events = service.read({ prefixes: prefixes ?? selection.prefixes, ephemeral: policy.ephemeral, ...(signal && { signal }) });
+  const events = service.read({ prefixes: selection.prefixes, ephemeral: policy.ephemeral, ...options });
   for await (const event of askedEarly(events, visitor.ready)) {
     if (event.type === 'end') return { ...event, nodes, skipped, unreadable };
 

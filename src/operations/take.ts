@@ -60,7 +60,7 @@ export async function takeSnapshot(
         return drain?.();
       },
     },
-    signal,
+    { ...(signal && { signal }) },
   );
   const tree = builder.finish(sink.blob(encodeManifest(manifest)));
   return { tree, manifest, nodes: builder.count + carried, result };

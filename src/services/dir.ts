@@ -1,4 +1,4 @@
-import { lstat, realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import type { Node } from '../snapshot/node.ts';
@@ -33,9 +33,10 @@ export function openDir({ path }: { readonly path: string }): Service {
       return { version: undefined, source: `dir:${path}`, cluster: real };
     },
 
-    async *read({ signal } = {}) {
-      await requireDirectory(path);
-      yield* readTree(top, signal);
+    async *read({ signal, absent } = {}) {
+      if (await isDirectory(path)) yield* readTree(top, signal);
+      else if (absent === 'empty') yield { type: 'end', consistency: 'quiescent', revision: undefined };
+      else throw new TreekeeperError('unreachable', `there is no directory ${path}`);
     },
 
     refuse,
@@ -66,12 +67,13 @@ function refuse({ key, value, attributes }: Node): string | undefined {
   return unknown && `a directory cannot hold the attribute ${unknown[0]}`;
 }
 
-async function requireDirectory(path: string): Promise<void> {
+/** Whether there is a directory, also by way of a link; false only where there is nothing of that name. */
+async function isDirectory(path: string): Promise<boolean> {
   try {
-    if ((await lstat(path)).isDirectory() || (await lstat(await realpath(path))).isDirectory()) return;
+    if ((await stat(path)).isDirectory()) return true;
   } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    throw new TreekeeperError('unreachable', missing ? `there is no directory ${path}` : `cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return false;
+    throw new TreekeeperError('unreachable', `cannot read ${path}: ${reasonOf(cause)}`, { cause });
   }
   throw new TreekeeperError('unreachable', `${path} is not a directory`);
 }

@@ -73,6 +73,8 @@ export interface ReadOptions {
   readonly prefixes?: readonly Uint8Array[];
   /** With `skip`, nodes of running clients are only counted, so a driver need not ask what it is that holds them. */
   readonly ephemeral?: 'skip' | 'record';
+  /** A place that is not there yet, as a directory can be: an error unless it is to be taken for an empty tree. */
+  readonly absent?: 'empty';
 }
 
 /** What became of one node that was to be created. The service itself decided it, atomically. */

@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+/** How a run of the built command line ended. */
+export interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built command line in a directory, with nothing of the environment that could lead it elsewhere. */
+export function treekeeper(directory: string, args: readonly string[], env: { readonly [name: string]: string } = {}): Promise<Run> {
+  const child = spawn(process.execPath, [cli, ...args], {
+    cwd: directory,
+    env: { PATH: process.env['PATH'], HOME: directory, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject).once('close', (status) => resolve({ status, stdout, stderr }));
+  });
+}
+
+/** Starts one in a process group of its own, to be killed as a whole. */
+export function startTreekeeper(directory: string, args: readonly string[]) {
+  const child = spawn(process.execPath, [cli, ...args], { cwd: directory, detached: true, stdio: 'ignore' });
+  return { pid: child.pid ?? 0, ended: new Promise<void>((resolve) => child.once('close', () => resolve())) };
+}

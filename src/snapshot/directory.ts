@@ -1,6 +1,6 @@
 import { TreekeeperError } from '../errors.ts';
 import { decodeSegment, encodeSegment, foldCase, hasCapitals, pieceSuffix } from './names.ts';
-import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry, type TreeSource } from './objects.ts';
+import { directoryMode, emptyBlob, fileMode, type ObjectSink, type Oid, type TreeEntry, type TreeSource } from './objects.ts';
 import { encodeTree } from './tree.ts';
 
 /** A value as it lies in a snapshot. */
@@ -179,6 +179,7 @@ function ownOf(files: ReadonlyMap<string, Oid>, children: number, where: string)
     throw damaged(where, valueName, 'is there twice');
   }
   if (isNull && children > 0) throw damaged(where, nullName, 'marks a leaf, and there are children');
+  if (isNull && files.get(nullName) !== emptyBlob) throw damaged(where, nullName, 'marks a node without a value, and is not empty');
 
   const oid = plain ?? encrypted;
   const value = oid !== undefined ? { oid, encrypted: encrypted !== undefined } : isNull ? null : undefined;

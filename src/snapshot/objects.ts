@@ -5,6 +5,9 @@ export type Oid = string;
 export const fileMode = '100644';
 export const directoryMode = '40000';
 
+/** The id of a blob without content. */
+export const emptyBlob: Oid = 'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391';
+
 /** One line of a Git tree. `name` holds one character per byte (latin1), so that any bytes survive. */
 export interface TreeEntry {
   /** As Git writes it, without leading zeros: `100644`, `40000`; foreign trees may hold others. */

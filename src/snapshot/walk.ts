@@ -110,10 +110,14 @@ export async function openTop({ source, store, tree }: Snapshot): Promise<{ trie
   return { tries, long: marked.get(longName)?.oid };
 }
 
-/** A child as a directory; a leaf is one without children. */
+/** A child as a directory; a leaf is one without children. Throws `TreekeeperError('integrity')` on an empty directory. */
 export async function openChild(child: Child, source: ObjectSource, where: string): Promise<Directory> {
   if (child.tree === undefined) return { own: child, children: new Map() };
-  return decodeDirectory(await source.readTree(child.tree), source, where);
+  const directory = await decodeDirectory(await source.readTree(child.tree), source, where);
+  if (directory.children.size === 0 && directory.own.value === undefined) {
+    throw new TreekeeperError('integrity', `${where} is a directory that holds no node`);
+  }
+  return directory;
 }
 
 /** The node that a directory stands for, if it stands for one. */
@@ -122,9 +126,11 @@ export function nodeAt(place: Place, own: Own, manifest: Manifest): Entry | unde
   const isRoot = place.segments.length === 0;
   const implied = layout.parents === 'nodes' && (isRoot ? layout.keys === 'absolute' : !place.relative) ? null : undefined;
   const value = own.value === undefined ? implied : own.value;
-  if (value === undefined) return undefined;
+  if (value === undefined && own.attributes === undefined) return undefined;
+  if (value === undefined) throw new TreekeeperError('integrity', `${place.segments.join('/')} has attributes and is no node`);
   return { key: keyAt(place, manifest.root, layout), value, attributes: own.attributes };
 }
+
 
 export function childPlace({ relative, segments }: Place, segment: string): Place {
   return { relative, segments: [...segments, segment] };

@@ -11,7 +11,18 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-const words = ['timeout', 'endpoint', 'replicas', 'password', 'region', 'weight', 'enabled', 'owner', 'version', 'limit'];
+const words = [
+  'timeout',
+  'endpoint',
+  'replicas',
+  'password',
+  'region',
+  'weight',
+  'enabled',
+  'owner',
+  'version',
+  'limit',
+];
 
 /** A value as configuration has them: some lines of YAML, about 200 bytes. */
 function configurationText(random: () => number): Uint8Array {
@@ -31,7 +42,12 @@ export function realisticNodes(count: number, seed: number): Node[] {
     const service = `/config/team-${String(Math.floor(number / 900)).padStart(4, '0')}/service-${String(Math.floor(number / 30) % 30).padStart(2, '0')}`;
     keys.push(`${service}/${words[number % words.length]}-${String(number % 30).padStart(2, '0')}`);
   }
-  return keys.sort().map((key) => ({ key: Buffer.from(key), value: configurationText(random), attributes: undefined, ephemeral: undefined }));
+  return keys.sort().map((key) => ({
+    key: Buffer.from(key),
+    value: configurationText(random),
+    attributes: undefined,
+    ephemeral: undefined,
+  }));
 }
 
 /** The same number of nodes side by side in one directory. */

@@ -9,6 +9,8 @@ export default class CountReporter implements Reporter {
       for (const test of module.children.allTests()) counts[test.result().state] += 1;
       counts.failed += module.errors().length;
     }
-    process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped + counts.pending} skipped\n`);
+    process.stdout.write(
+      `\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped + counts.pending} skipped\n`,
+    );
   }
 }

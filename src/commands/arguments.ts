@@ -8,5 +8,8 @@ export interface SnapshotArgument {
 
 export function parseSnapshotArgument(text: string): SnapshotArgument {
   const { revision = '', key } = /^(?<revision>(?:@\{[^}]*\}|[^:])*)(?::(?<key>.*))?$/s.exec(text)?.groups ?? {};
-  return { revision: revision === '' ? 'latest' : revision, key: key === undefined || key === '' ? undefined : parseKey(key) };
+  return {
+    revision: revision === '' ? 'latest' : revision,
+    key: key === undefined || key === '' ? undefined : parseKey(key),
+  };
 }

@@ -32,17 +32,30 @@ export class BackupCommand extends BaseCommand {
   });
 
   service = Option.String({ name: 'SERVICE' });
-  store = Option.String('--store', { description: 'The store in the repository (else its name in the configuration, or the kind of service)' });
+  store = Option.String('--store', {
+    description: 'The store in the repository (else its name in the configuration, or the kind of service)',
+  });
   branch = Option.String('--branch', { description: 'The branch (else the one that HEAD of the repository names)' });
   include = Option.Array('--include', { description: 'Only keys that match this glob; may be repeated' });
   exclude = Option.Array('--exclude', { description: 'No keys that match this glob; may be repeated' });
-  ephemeral = Option.String('--ephemeral', { description: 'Nodes that belong to running clients: skip (default) or record' });
+  ephemeral = Option.String('--ephemeral', {
+    description: 'Nodes that belong to running clients: skip (default) or record',
+  });
   dryRun = Option.Boolean('-n,--dry-run', false, { description: 'Show what would change, and write nothing' });
-  otherSource = Option.Boolean('--allow-other-source', false, { description: 'Also where the service is another cluster than before' });
-  olderSource = Option.Boolean('--allow-older-source', false, { description: 'Also where the revision of the service went backwards' });
+  otherSource = Option.Boolean('--allow-other-source', false, {
+    description: 'Also where the service is another cluster than before',
+  });
+  olderSource = Option.Boolean('--allow-older-source', false, {
+    description: 'Also where the revision of the service went backwards',
+  });
   massRemoval = Option.Boolean('--allow-mass-removal', false, { description: 'Also where most nodes are gone' });
 
-  protected override async run({ printer, repositoryPath, surroundings, signal }: Session): Promise<number | undefined> {
+  protected override async run({
+    printer,
+    repositoryPath,
+    surroundings,
+    signal,
+  }: Session): Promise<number | undefined> {
     const [{ connect, overridePolicy, storeName }, { backup }, { openForBackup }] = await Promise.all([
       import('../operations/connect.ts'),
       import('../operations/backup.ts'),
@@ -57,7 +70,11 @@ export class BackupCommand extends BaseCommand {
     if (created) printer.note(`made the repository ${repositoryPath}`);
 
     const onProgress = countRate(`reading ${store}`, printer.progress);
-    const result = await backup(repository, { store, service, policy }, { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress });
+    const result = await backup(
+      repository,
+      { store, service, policy },
+      { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress },
+    );
     report(result, repository.branch, printer);
     return result.unreadable.length > 0 ? 3 : undefined;
   }
@@ -72,8 +89,13 @@ export class BackupCommand extends BaseCommand {
   }
 }
 
-function report({ status, commit, report, changes, unreadable, advice }: BackupResult, branch: string, printer: Printer): void {
-  for (const change of changes) printer.print({ type: 'change', change: kindOf(change), key: change.key }, changeLine(change));
+function report(
+  { status, commit, report, changes, unreadable, advice }: BackupResult,
+  branch: string,
+  printer: Printer,
+): void {
+  for (const change of changes)
+    printer.print({ type: 'change', change: kindOf(change), key: change.key }, changeLine(change));
   for (const { key, reason } of unreadable) {
     printer.print({ type: 'unreadable', key, reason }, `unreadable, kept as it was: ${formatKey(key)} (${reason})`);
   }

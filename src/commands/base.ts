@@ -24,7 +24,9 @@ const defaultTimeout = 10;
 
 /** A verb: parses its arguments, calls one operation and prints. The only place where errors become exit codes. */
 export abstract class BaseCommand extends Command<Context> {
-  repo = Option.String('--repo', { description: 'The repository (else TREEKEEPER_REPO, the configuration, ./snapshots.git)' });
+  repo = Option.String('--repo', {
+    description: 'The repository (else TREEKEEPER_REPO, the configuration, ./snapshots.git)',
+  });
   config = Option.String('--config', { description: 'The configuration file (else treekeeper.yaml here or above)' });
   json = Option.Boolean('--json', false, { description: 'Print lines of JSON' });
   quiet = Option.Boolean('-q,--quiet', false, { description: 'No talk and no progress on stderr' });
@@ -50,15 +52,23 @@ export abstract class BaseCommand extends Command<Context> {
     const { env: environment, directory, signal } = this.context;
     const config = await loadConfig(this.config, directory);
     const timeout = Number(this.timeout ?? defaultTimeout) * 1000;
-    if (!(timeout > 0 && timeout < 2 ** 31)) throw new TreekeeperError('usage', `--timeout ${this.timeout} is not a number of seconds`);
-    return { printer, repositoryPath: this.repositoryPath(config), surroundings: { config, environment, timeout }, signal };
+    if (!(timeout > 0 && timeout < 2 ** 31))
+      throw new TreekeeperError('usage', `--timeout ${this.timeout} is not a number of seconds`);
+    return {
+      printer,
+      repositoryPath: this.repositoryPath(config),
+      surroundings: { config, environment, timeout },
+      signal,
+    };
   }
 
   private repositoryPath(config: Config | undefined): string {
     const { directory, env } = this.context;
     const given = this.repo ?? env['TREEKEEPER_REPO'];
     if (given) return resolve(directory, given);
-    return config?.repository === undefined ? resolve(directory, 'snapshots.git') : resolve(config.directory, config.repository);
+    return config?.repository === undefined
+      ? resolve(directory, 'snapshots.git')
+      : resolve(config.directory, config.repository);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Command } from 'clipanion';
-import { count } from '../snapshot/message.ts';
 import { countRate } from '../report/rate.ts';
+import { count } from '../snapshot/message.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 export class CheckCommand extends BaseCommand {
@@ -19,16 +19,25 @@ export class CheckCommand extends BaseCommand {
   });
 
   protected override async run({ printer, repositoryPath }: Session): Promise<number | undefined> {
-    const [{ check }, { openForReading }] = await Promise.all([import('../operations/check.ts'), import('../operations/open.ts')]);
+    const [{ check }, { openForReading }] = await Promise.all([
+      import('../operations/check.ts'),
+      import('../operations/open.ts'),
+    ]);
     await using opened = await openForReading(repositoryPath);
     const { stores, findings, fsck } = await check(opened, countRate('checking', printer.progress));
 
     for (const { store, problem } of findings) {
-      printer.print({ type: 'finding', store, problem }, `damaged: ${store === undefined ? '' : `${store}: `}${problem}`);
+      printer.print(
+        { type: 'finding', store, problem },
+        `damaged: ${store === undefined ? '' : `${store}: `}${problem}`,
+      );
     }
     for (const { store, nodes } of stores) {
       const sound = findings.every((finding) => finding.store !== store);
-      printer.print({ type: 'store', store, nodes, sound }, sound ? `${store}: ${count(nodes)} nodes, all sound` : undefined);
+      printer.print(
+        { type: 'store', store, nodes, sound },
+        sound ? `${store}: ${count(nodes)} nodes, all sound` : undefined,
+      );
     }
     if (!fsck) printer.warn('there is no git binary here, so only the present snapshots were checked');
     return findings.length > 0 ? 5 : undefined;

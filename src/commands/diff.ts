@@ -35,7 +35,12 @@ export class DiffCommand extends BaseCommand {
   nameOnly = Option.Boolean('--name-only', false, { description: 'Only the keys' });
   exitCode = Option.Boolean('--exit-code', false, { description: 'Exit with 4 where there are differences' });
 
-  protected override async run({ printer, repositoryPath, surroundings, signal }: Session): Promise<number | undefined> {
+  protected override async run({
+    printer,
+    repositoryPath,
+    surroundings,
+    signal,
+  }: Session): Promise<number | undefined> {
     const [{ compare, sideReader }, { openForReading }, { describeChange }] = await Promise.all([
       import('../operations/diff.ts'),
       import('../operations/open.ts'),
@@ -44,7 +49,10 @@ export class DiffCommand extends BaseCommand {
     const { before, after, key } = this.sides();
     await using opened = await openForReading(repositoryPath);
     const request = { before, after, store: this.store };
-    const comparison = await compare(opened, request, surroundings, { signal, onProgress: countRate(`reading ${after}`, printer.progress) });
+    const comparison = await compare(opened, request, surroundings, {
+      signal,
+      onProgress: countRate(`reading ${after}`, printer.progress),
+    });
     const changes = key ? comparison.changes.filter((change) => isKeyBelow(change.key, key)) : comparison.changes;
 
     const [readBefore, readAfter] = [sideReader(comparison.before), sideReader(comparison.after)];
@@ -57,7 +65,10 @@ export class DiffCommand extends BaseCommand {
       const was = change.before && (await readBefore(change.before));
       const is = change.after && (await readAfter(change.after));
       const lines = describeChange(was, is).map((text) => `    ${text}`);
-      printer.print({ type: 'change', change: kindOf(change), key: change.key, before: was, after: is }, [line, ...lines].join('\n'));
+      printer.print(
+        { type: 'change', change: kindOf(change), key: change.key, before: was, after: is },
+        [line, ...lines].join('\n'),
+      );
     }
 
     const counts = { added: 0, changed: 0, removed: 0 };
@@ -71,7 +82,9 @@ export class DiffCommand extends BaseCommand {
     const [last] = this.names.slice(-1);
     const isKey = last?.startsWith('/') || this.names.length === 3;
     if (this.names.length > 3 || (isKey && this.key !== undefined)) {
-      throw new TreekeeperError('usage', 'diff takes two snapshots and one key at most', { hint: '`treekeeper diff --help` tells more' });
+      throw new TreekeeperError('usage', 'diff takes two snapshots and one key at most', {
+        hint: '`treekeeper diff --help` tells more',
+      });
     }
     const [before = 'latest~1', after = 'latest'] = isKey ? this.names.slice(0, -1) : this.names;
     const key = isKey ? last : this.key;

@@ -45,7 +45,8 @@ export class DumpCommand extends BaseCommand {
           const report = { type: 'node', key, size: value?.length ?? null, attributes, ...(this.values && { value }) };
           printer.print(report, `${formatKey(key)}${shown}${extra}`);
         },
-        unreadable: ({ key, reason }) => printer.print({ type: 'unreadable', key, reason }, `cannot be read: ${formatKey(key)} (${reason})`),
+        unreadable: ({ key, reason }) =>
+          printer.print({ type: 'unreadable', key, reason }, `cannot be read: ${formatKey(key)} (${reason})`),
       },
       { signal },
     );

@@ -26,7 +26,10 @@ export class LogCommand extends BaseCommand {
   most = Option.String('-n,--max-count', { description: 'At most so many' });
 
   protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
-    const [{ history }, { openForReading }] = await Promise.all([import('../operations/log.ts'), import('../operations/open.ts')]);
+    const [{ history }, { openForReading }] = await Promise.all([
+      import('../operations/log.ts'),
+      import('../operations/open.ts'),
+    ]);
     const most = this.most === undefined ? Number.POSITIVE_INFINITY : Number(this.most);
     if (!(most >= 0)) throw new TreekeeperError('usage', `-n ${this.most} is not a number`);
 

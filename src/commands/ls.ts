@@ -51,7 +51,10 @@ export class LsCommand extends BaseCommand {
       const attributes = await contents.attributes(entry);
       const width = encrypted ? 'encrypted' : value === null ? 'no value' : `${size} B`;
       const extra = attributes === undefined ? '' : `  ${JSON.stringify(attributes)}`;
-      printer.print({ type: 'node', key, size: size ?? null, encrypted, attributes }, `${width.padStart(10)}  ${formatKey(key)}${extra}`);
+      printer.print(
+        { type: 'node', key, size: size ?? null, encrypted, attributes },
+        `${width.padStart(10)}  ${formatKey(key)}${extra}`,
+      );
     }
     return undefined;
   }

@@ -51,7 +51,11 @@ export function openTally(plan: Counts, printer: Printer): { add(batch: readonly
       const { created, appeared, failed } = tally;
       const differs = plan.differs + tally.differs;
       const missing = failed + plan.refused;
-      const rest = [`${count(created)} created`, `${count(plan.same + appeared)} were there already`, `${count(differs)} differ (kept)`];
+      const rest = [
+        `${count(created)} created`,
+        `${count(plan.same + appeared)} were there already`,
+        `${count(differs)} differ (kept)`,
+      ];
       if (missing > 0) rest.push(`${count(missing)} could not be created`);
       if (plan.unreadable > 0) rest.push(`${count(plan.unreadable)} could not be read`);
       printer.print({ type: 'restore', ...plan, ...tally, differs }, `restore: ${rest.join(', ')}`);
@@ -62,5 +66,7 @@ export function openTally(plan: Counts, printer: Printer): { add(batch: readonly
 
 function problem(key: string, outcome: Done['outcome']): string | undefined {
   if (outcome.status === 'failed') return `x not created: ${key} (${outcome.reason})`;
-  return outcome.status === 'exists' && !outcome.same ? `! appeared meanwhile with another value, kept: ${key}` : undefined;
+  return outcome.status === 'exists' && !outcome.same
+    ? `! appeared meanwhile with another value, kept: ${key}`
+    : undefined;
 }

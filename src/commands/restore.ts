@@ -33,18 +33,26 @@ export class RestoreCommand extends BaseCommand {
   service = Option.String({ name: 'SERVICE' });
   store = Option.String('--store', { description: 'The store, where the repository has several' });
   moves = Option.Array('--map', { description: 'FROM=TO: create the nodes at and below FROM at TO; may be repeated' });
-  persist = Option.Boolean('--persist-ephemeral', false, { description: 'Create nodes that belonged to running clients too, as ordinary ones' });
+  persist = Option.Boolean('--persist-ephemeral', false, {
+    description: 'Create nodes that belonged to running clients too, as ordinary ones',
+  });
   dryRun = Option.Boolean('-n,--dry-run', false, { description: 'Stop after the plan' });
 
-  protected override async run({ printer, repositoryPath, surroundings, signal }: Session): Promise<number | undefined> {
-    const [{ connect }, { locate }, { openForReading }, { planRestore }, { parseMove }, { applyPlan }] = await Promise.all([
-      import('../operations/connect.ts'),
-      import('../operations/revision.ts'),
-      import('../operations/open.ts'),
-      import('../operations/plan-restore.ts'),
-      import('../operations/relocate.ts'),
-      import('../operations/restore.ts'),
-    ]);
+  protected override async run({
+    printer,
+    repositoryPath,
+    surroundings,
+    signal,
+  }: Session): Promise<number | undefined> {
+    const [{ connect }, { locate }, { openForReading }, { planRestore }, { parseMove }, { applyPlan }] =
+      await Promise.all([
+        import('../operations/connect.ts'),
+        import('../operations/revision.ts'),
+        import('../operations/open.ts'),
+        import('../operations/plan-restore.ts'),
+        import('../operations/relocate.ts'),
+        import('../operations/restore.ts'),
+      ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     const moves = (this.moves ?? []).map((text) => parseMove(text, parseKey));
     await using opened = await openForReading(repositoryPath);

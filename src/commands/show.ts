@@ -30,7 +30,10 @@ export class ShowCommand extends BaseCommand {
       import('../snapshot/walk.ts'),
     ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
-    if (!key) throw new TreekeeperError('usage', `${this.snapshot} names no key`, { hint: 'write SNAPSHOT:KEY, as latest:/app/db/url' });
+    if (!key)
+      throw new TreekeeperError('usage', `${this.snapshot} names no key`, {
+        hint: 'write SNAPSHOT:KEY, as latest:/app/db/url',
+      });
 
     await using opened = await openForReading(repositoryPath);
     const { snapshot } = await locate(opened.reader, opened.repository, revision, this.store);

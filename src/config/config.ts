@@ -30,7 +30,8 @@ const fileName = 'treekeeper.yaml';
  * where there is none. Throws `TreekeeperError('usage')` with line and column of a mistake.
  */
 export async function loadConfig(path: string | undefined, directory: string): Promise<Config | undefined> {
-  const found = path === undefined ? findUpward(directory) : { file: resolve(directory, path), text: readOrFail(path, directory) };
+  const found =
+    path === undefined ? findUpward(directory) : { file: resolve(directory, path), text: readOrFail(path, directory) };
   if (!found) return undefined;
 
   const { parseConfig } = await import('./parse.ts');
@@ -57,7 +58,12 @@ function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return undefined;
-    throw new TreekeeperError('usage', `cannot read the configuration ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR'))
+      return undefined;
+    throw new TreekeeperError(
+      'usage',
+      `cannot read the configuration ${file}: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
   }
 }

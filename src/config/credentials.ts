@@ -15,15 +15,28 @@ export interface Credentials {
 export type Environment = { readonly [name: string]: string | undefined };
 
 /** The environment variables that the services' own tools read. */
-const variables: { readonly [kind in Kind]?: { user: string; password: string; ca: string; cert: string; key: string } } = {
-  etcd: { user: 'ETCDCTL_USER', password: 'ETCDCTL_PASSWORD', ca: 'ETCDCTL_CACERT', cert: 'ETCDCTL_CERT', key: 'ETCDCTL_KEY' },
+const variables: {
+  readonly [kind in Kind]?: { user: string; password: string; ca: string; cert: string; key: string };
+} = {
+  etcd: {
+    user: 'ETCDCTL_USER',
+    password: 'ETCDCTL_PASSWORD',
+    ca: 'ETCDCTL_CACERT',
+    cert: 'ETCDCTL_CERT',
+    key: 'ETCDCTL_KEY',
+  },
 };
 
 /**
  * Collects the credentials for a service: the environment first, then what the configuration refers to. Throws
  * `TreekeeperError('usage')` where a file or variable that was named is not there.
  */
-export function readCredentials(kind: Kind, store: StoreConfig | undefined, directory: string, environment: Environment): Credentials {
+export function readCredentials(
+  kind: Kind,
+  store: StoreConfig | undefined,
+  directory: string,
+  environment: Environment,
+): Credentials {
   const names = variables[kind];
   const variable = (name: string | undefined) => (name === undefined ? undefined : environment[name] || undefined);
   // As etcdctl has it: ETCDCTL_USER=user, or user:password.
@@ -43,14 +56,23 @@ export function readCredentials(kind: Kind, store: StoreConfig | undefined, dire
   };
 }
 
-function configuredPassword(store: StoreConfig | undefined, directory: string, environment: Environment): string | undefined {
+function configuredPassword(
+  store: StoreConfig | undefined,
+  directory: string,
+  environment: Environment,
+): string | undefined {
   if (store?.passwordFile !== undefined) {
-    return readFile(resolve(directory, store.passwordFile), 'password file').toString('utf8').replace(/\r?\n$/, '');
+    return readFile(resolve(directory, store.passwordFile), 'password file')
+      .toString('utf8')
+      .replace(/\r?\n$/, '');
   }
   if (store?.passwordEnv === undefined) return undefined;
   const password = environment[store.passwordEnv];
   if (password !== undefined) return password;
-  throw new TreekeeperError('usage', `the environment variable ${store.passwordEnv}, which holds the password, is not set`);
+  throw new TreekeeperError(
+    'usage',
+    `the environment variable ${store.passwordEnv}, which holds the password, is not set`,
+  );
 }
 
 function pem<Name extends 'ca' | 'cert' | 'key'>(

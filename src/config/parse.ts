@@ -39,9 +39,11 @@ function readSchema(): object {
 
 function describe(mistake: ErrorObject | undefined): string {
   const { keyword, instancePath = '', params = {}, message } = mistake ?? {};
-  const where = instancePath === '' ? 'the configuration' : instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/');
+  const where =
+    instancePath === '' ? 'the configuration' : instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/');
   if (keyword === 'additionalProperties') return `${where} has the unknown field ${params['additionalProperty']}`;
-  if (keyword === 'pattern' && mistake?.propertyName !== undefined) return `${mistake.propertyName} cannot be the name of a store`;
+  if (keyword === 'pattern' && mistake?.propertyName !== undefined)
+    return `${mistake.propertyName} cannot be the name of a store`;
   if (keyword === 'const') return `${where} must be ${JSON.stringify(params['allowedValue'])}`;
   if (keyword === 'enum') return `${where} must be one of ${params['allowedValues'].join(', ')}`;
   return `${where} ${message ?? 'is not right'}`;
@@ -49,14 +51,19 @@ function describe(mistake: ErrorObject | undefined): string {
 
 function hintFor(mistake: ErrorObject | undefined): string | undefined {
   const { keyword, parentSchema, propertyName } = mistake ?? {};
-  if (keyword === 'additionalProperties') return `the fields there are: ${Object.keys(parentSchema?.['properties'] ?? {}).join(', ')}`;
-  if (keyword === 'pattern' && propertyName !== undefined) return 'use lower-case letters, digits, dots, dashes and underscores, 64 at most';
+  if (keyword === 'additionalProperties')
+    return `the fields there are: ${Object.keys(parentSchema?.['properties'] ?? {}).join(', ')}`;
+  if (keyword === 'pattern' && propertyName !== undefined)
+    return 'use lower-case letters, digits, dots, dashes and underscores, 64 at most';
   return undefined;
 }
 
 /** Where in the text the mistake is: at the name of a field that must not be there, else at the value that is wrong. */
 function offsetOf(document: Document, { instancePath, params, keyword, propertyName }: ErrorObject): number {
-  const path = instancePath.split('/').slice(1).map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const path = instancePath
+    .split('/')
+    .slice(1)
+    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
   const node = path.length === 0 ? document.contents : (document.getIn(path, true) as Node | undefined);
   const name = keyword === 'additionalProperties' ? params['additionalProperty'] : propertyName;
   const pair = isMap(node) ? node.items.find(({ key }) => isScalar(key) && key.value === name) : undefined;

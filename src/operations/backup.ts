@@ -55,7 +55,11 @@ export interface BackupResult {
  * that whatever goes wrong before leaves the repository as it was. Throws `TreekeeperError`: `locked`, `unreachable`,
  * `guard`, `integrity` or `failed`.
  */
-export async function backup(repository: Repository, source: BackupSource, options: BackupOptions = {}): Promise<BackupResult> {
+export async function backup(
+  repository: Repository,
+  source: BackupSource,
+  options: BackupOptions = {},
+): Promise<BackupResult> {
   if (!options.dryRun) await requireGit();
   await using _lock = options.dryRun ? undefined : await acquireLock(repository);
   return await withRestarts(() => attempt(repository, source, options));
@@ -121,7 +125,11 @@ async function lastSnapshot(reader: ObjectReader, tip: Moment, store: string): P
   const tree = (await storeTrees(reader, tip)).get(store);
   const change = tree === undefined ? undefined : await lastChange(reader, tip, store);
   if (tree === undefined || !change) return undefined;
-  return { oid: change.oid, snapshot: await openSnapshot(store, tree, reader), trailers: decodeTrailers(change.commit.message) };
+  return {
+    oid: change.oid,
+    snapshot: await openSnapshot(store, tree, reader),
+    trailers: decodeTrailers(change.commit.message),
+  };
 }
 
 /** The ids of everything in a tree, so that what the repository has already is not written again. */
@@ -145,7 +153,8 @@ async function compare(
 ): Promise<{ counts: Counts; before: number }> {
   const counts = { added: 0, changed: 0, removed: 0 };
   if (!last) {
-    if (changes) await walkSnapshot(snapshot, (entry) => changes.push({ key: entry.key, before: undefined, after: entry }));
+    if (changes)
+      await walkSnapshot(snapshot, (entry) => changes.push({ key: entry.key, before: undefined, after: entry }));
     return { counts: { ...counts, added: nodes }, before: 0 };
   }
 
@@ -156,7 +165,12 @@ async function compare(
   return { counts, before: nodes - counts.added + counts.removed };
 }
 
-function reportOn({ store, service }: BackupSource, identity: Identity, { nodes, result }: Taken, counts: Counts): SnapshotReport {
+function reportOn(
+  { store, service }: BackupSource,
+  identity: Identity,
+  { nodes, result }: Taken,
+  counts: Counts,
+): SnapshotReport {
   const { consistency, window, revision, skipped, unreadable } = result;
   return {
     ...counts,

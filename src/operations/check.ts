@@ -24,7 +24,10 @@ export interface CheckResult {
  * Reads everything in the present snapshots: every name, manifest, attributes file and value, each proven against its id;
  * then lets git check the whole repository. Finds rather than throws, so that one damaged store does not hide another.
  */
-export async function check({ repository, reader }: OpenRepository, onProgress?: (nodes: number) => void): Promise<CheckResult> {
+export async function check(
+  { repository, reader }: OpenRepository,
+  onProgress?: (nodes: number) => void,
+): Promise<CheckResult> {
   const findings: Finding[] = [];
   const stores: { store: string; nodes: number }[] = [];
   let total = 0;

@@ -58,9 +58,13 @@ export const mostTries = 10;
 
 /** The branch was moved by others more often than we tried. */
 export function contended({ branch }: Repository): TreekeeperError {
-  return new TreekeeperError('failed', `the branch ${branch} was moved by others ${mostTries} times while this snapshot was committed`, {
-    hint: 'nothing was recorded; run it again',
-  });
+  return new TreekeeperError(
+    'failed',
+    `the branch ${branch} was moved by others ${mostTries} times while this snapshot was committed`,
+    {
+      hint: 'nothing was recorded; run it again',
+    },
+  );
 }
 
 function rootFiles(sink: ObjectSink): TreeEntry[] {

@@ -43,7 +43,10 @@ export function storeName(name: string): string {
 }
 
 /** A policy with what flags say in place of what the configuration says. Throws `TreekeeperError('usage')` on an unknown word. */
-export function overridePolicy(policy: Policy, flags: { include?: string[] | undefined; exclude?: string[] | undefined; ephemeral?: string | undefined }): Policy {
+export function overridePolicy(
+  policy: Policy,
+  flags: { include?: string[] | undefined; exclude?: string[] | undefined; ephemeral?: string | undefined },
+): Policy {
   const ephemeral = flags.ephemeral ?? policy.ephemeral;
   if (ephemeral !== 'skip' && ephemeral !== 'record') {
     throw new TreekeeperError('usage', `--ephemeral ${ephemeral} is neither skip nor record`);

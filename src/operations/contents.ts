@@ -23,9 +23,13 @@ export function openContents({ source, store }: Snapshot): Contents {
     async value({ value }) {
       if (value === null) return null;
       if (value.encrypted) {
-        throw new TreekeeperError('decrypt', `the store ${store} has encrypted values, which this treekeeper cannot open`, {
-          hint: '`gpg -d` opens them',
-        });
+        throw new TreekeeperError(
+          'decrypt',
+          `the store ${store} has encrypted values, which this treekeeper cannot open`,
+          {
+            hint: '`gpg -d` opens them',
+          },
+        );
       }
       return values.get(value.oid) ?? keep(value.oid, await source.readBlob(value.oid));
     },

@@ -1,7 +1,7 @@
-import { diffSnapshots, type Change } from '../snapshot/diff.ts';
+import { isServiceUrl } from '../services/address.ts';
+import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Attributes } from '../snapshot/node.ts';
 import type { Entry, Snapshot } from '../snapshot/walk.ts';
-import { isServiceUrl } from '../services/address.ts';
 import { connect, type Surroundings } from './connect.ts';
 import { openContents } from './contents.ts';
 import { liveSnapshot } from './live.ts';
@@ -44,7 +44,11 @@ export async function compare(
   await using service = source.service;
   // What the store leaves out on purpose is no difference.
   const { include, exclude, ephemeral } = snapshot.manifest;
-  const live = await liveSnapshot({ store: source.store, service, policy: { include, exclude, ephemeral } }, snapshot, options);
+  const live = await liveSnapshot(
+    { store: source.store, service, policy: { include, exclude, ephemeral } },
+    snapshot,
+    options,
+  );
   await diffSnapshots(snapshot, live, (change) => changes.push(change));
   return { before: snapshot, after: live, changes };
 }

@@ -23,14 +23,28 @@ const manyNodes = 100;
 export function guardIdentity(identity: Identity, last: Trailers, overridden: ReadonlySet<Guard>): void {
   const known = last.get('Identity');
   if (known === undefined || known === identity.cluster || overridden.has('other-source')) return;
-  refuse('other-source', `the store ${last.get('Store')} was made from ${known} (${last.get('Source')}), and this is ${identity.cluster}`);
+  refuse(
+    'other-source',
+    `the store ${last.get('Store')} was made from ${known} (${last.get('Source')}), and this is ${identity.cluster}`,
+  );
 }
 
 /** Throws `TreekeeperError('guard')` where the service's revision is lower than that of the last snapshot. */
-export function guardRevision({ revision }: Reading, identity: Identity, last: Trailers, overridden: ReadonlySet<Guard>): void {
+export function guardRevision(
+  { revision }: Reading,
+  identity: Identity,
+  last: Trailers,
+  overridden: ReadonlySet<Guard>,
+): void {
   const known = last.get('Revision');
   if (known === undefined || revision === undefined || overridden.has('older-source')) return;
-  if (last.get('Identity') !== identity.cluster || !isNumber(known) || !isNumber(revision) || BigInt(revision) >= BigInt(known)) return;
+  if (
+    last.get('Identity') !== identity.cluster ||
+    !isNumber(known) ||
+    !isNumber(revision) ||
+    BigInt(revision) >= BigInt(known)
+  )
+    return;
   refuse('older-source', `the service is at revision ${revision}, and the last snapshot was made at ${known}`);
 }
 
@@ -39,12 +53,17 @@ export function guardRemoval(before: number, after: number, removed: number, ove
   if (overridden.has('mass-removal') || before === 0) return;
   if (after === 0) refuse('mass-removal', `the service is empty, and the last snapshot has ${count(before)} nodes`);
   if (removed > manyNodes && removed * 2 > before) {
-    refuse('mass-removal', `${count(removed)} of the ${count(before)} nodes in the last snapshot are gone from the service`);
+    refuse(
+      'mass-removal',
+      `${count(removed)} of the ${count(before)} nodes in the last snapshot are gone from the service`,
+    );
   }
 }
 
 function refuse(guard: Guard, fact: string): never {
-  throw new TreekeeperError('guard', fact, { hint: `nothing was recorded; if this is right, run it again with ${flags[guard]}` });
+  throw new TreekeeperError('guard', fact, {
+    hint: `nothing was recorded; if this is right, run it again with ${flags[guard]}`,
+  });
 }
 
 function isNumber(text: string): boolean {

@@ -23,7 +23,10 @@ export async function readMoment(reader: ObjectReader, oid: Oid): Promise<Moment
   const object = await reader.read(oid);
   if (object.type === 'commit') return { oid, commit: decodeCommit(object.content) };
 
-  const target = object.type === 'tag' ? /^object ([0-9a-f]{40})$/m.exec(Buffer.from(object.content).toString('latin1'))?.[1] : undefined;
+  const target =
+    object.type === 'tag'
+      ? /^object ([0-9a-f]{40})$/m.exec(Buffer.from(object.content).toString('latin1'))?.[1]
+      : undefined;
   if (target !== undefined) return readMoment(reader, target);
   throw new TreekeeperError('usage', `${oid.slice(0, 10)} is a ${object.type}, not a snapshot`);
 }
@@ -38,7 +41,11 @@ export async function* ancestry(reader: ObjectReader, moment: Moment): AsyncGene
 }
 
 /** Every change of the given stores (of all without a list) up to `moment`, newest first. */
-export async function* storeHistory(reader: ObjectReader, moment: Moment, only?: readonly string[]): AsyncGenerator<StoreMoment> {
+export async function* storeHistory(
+  reader: ObjectReader,
+  moment: Moment,
+  only?: readonly string[],
+): AsyncGenerator<StoreMoment> {
   let newer: { moment: Moment; stores: ReadonlyMap<string, Oid> } | undefined;
   for await (const older of ancestry(reader, moment)) {
     const stores = await storeTrees(reader, older);
@@ -47,7 +54,11 @@ export async function* storeHistory(reader: ObjectReader, moment: Moment, only?:
   }
   if (newer) yield* changes(newer.moment, newer.stores, new Map());
 
-  function* changes(at: Moment, after: ReadonlyMap<string, Oid>, before: ReadonlyMap<string, Oid>): Generator<StoreMoment> {
+  function* changes(
+    at: Moment,
+    after: ReadonlyMap<string, Oid>,
+    before: ReadonlyMap<string, Oid>,
+  ): Generator<StoreMoment> {
     for (const store of only ?? [...new Set([...after.keys(), ...before.keys()])].sort()) {
       const [tree, previousTree] = [after.get(store), before.get(store)];
       if (tree !== previousTree) yield { ...at, store, tree, previousTree };

@@ -1,3 +1,4 @@
+import { acquireLock } from '../git/lock.ts';
 import { OidSet } from '../git/oid-set.ts';
 import { openReader } from '../git/open-reader.ts';
 import { openPackWriter } from '../git/pack-writer.ts';
@@ -8,10 +9,12 @@ import { commitChange, contended } from './commit-store.ts';
 /** Makes a repository whose first commit holds the files that explain it. Throws where there is anything at `path`. */
 export async function initRepository(path: string, branch?: string): Promise<{ repository: Repository; commit: Oid }> {
   const repository = await createRepository(path, branch);
+  await using _lock = await acquireLock(repository);
   await using reader = await openReader(repository);
   const writer = openPackWriter(repository, new OidSet());
-  const commit = await commitChange(repository, reader, writer, undefined, { message: 'start a repository of snapshots\n' });
+  const commit = await commitChange(repository, reader, writer, undefined, {
+    message: 'start a repository of snapshots\n',
+  });
   if (commit === undefined) throw contended(repository);
   return { repository, commit };
 }
-

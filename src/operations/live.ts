@@ -1,6 +1,6 @@
+import { TreekeeperError } from '../errors.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { OidSet } from '../git/oid-set.ts';
-import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import type { Snapshot } from '../snapshot/walk.ts';
 import type { BackupSource } from './backup.ts';
@@ -36,11 +36,18 @@ export async function liveSnapshot(
         return oid;
       },
     };
-    const { tree, manifest, result } = await takeSnapshot(service, policy, { sink: keeping }, stored, { signal, onProgress });
+    const { tree, manifest, result } = await takeSnapshot(service, policy, { sink: keeping }, stored, {
+      signal,
+      onProgress,
+    });
     if (result.unreadable.length > 0) {
-      throw new TreekeeperError('incomplete', `${result.unreadable.length} nodes of the service cannot be read, so it cannot be compared`, {
-        hint: `the first is refused because: ${result.unreadable[0]?.reason}`,
-      });
+      throw new TreekeeperError(
+        'incomplete',
+        `${result.unreadable.length} nodes of the service cannot be read, so it cannot be compared`,
+        {
+          hint: `the first is refused because: ${result.unreadable[0]?.reason}`,
+        },
+      );
     }
 
     const under = sink.over(stored.source);

@@ -1,12 +1,12 @@
+import { TreekeeperError } from '../errors.ts';
+import type { ObjectReader } from '../git/reader.ts';
+import { sameEntry } from '../snapshot/diff.ts';
 import { decodeTrailers } from '../snapshot/message.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { sameEntry } from '../snapshot/diff.ts';
 import { findNode, openSnapshot } from '../snapshot/walk.ts';
 import { isStore, type StoreMoment, storeHistory } from './history.ts';
 import type { OpenRepository } from './open.ts';
 import { listStores, resolveRevision } from './revision.ts';
-import { TreekeeperError } from '../errors.ts';
-import type { ObjectReader } from '../git/reader.ts';
 
 /** One line of a history. */
 export interface LogEntry {
@@ -28,7 +28,11 @@ export type KeyChange = 'added' | 'changed' | 'removed' | 'changed below';
  * anything below it is not what it was before. Throws `TreekeeperError('usage')` where there is no such store, or no
  * snapshot ever had the key.
  */
-export async function* history({ repository, reader }: OpenRepository, store?: string, key?: Uint8Array): AsyncGenerator<LogEntry> {
+export async function* history(
+  { repository, reader }: OpenRepository,
+  store?: string,
+  key?: Uint8Array,
+): AsyncGenerator<LogEntry> {
   const tip = await resolveRevision(reader, repository, '');
   let found = false;
   for await (const moment of storeHistory(reader, tip, store === undefined ? undefined : [store])) {
@@ -48,9 +52,13 @@ export async function* history({ repository, reader }: OpenRepository, store?: s
     };
   }
   if (found || (store === undefined && key === undefined)) return;
-  throw new TreekeeperError('usage', key === undefined ? `there is no store ${store}` : 'no snapshot ever had this key', {
-    hint: `the stores there are: ${(await listStores(reader, tip)).join(', ')}`,
-  });
+  throw new TreekeeperError(
+    'usage',
+    key === undefined ? `there is no store ${store}` : 'no snapshot ever had this key',
+    {
+      hint: `the stores there are: ${(await listStores(reader, tip)).join(', ')}`,
+    },
+  );
 }
 
 async function isStoreMoment(reader: ObjectReader, { tree, previousTree }: StoreMoment): Promise<boolean> {
@@ -58,8 +66,13 @@ async function isStoreMoment(reader: ObjectReader, { tree, previousTree }: Store
   return present !== undefined && isStore(reader, present);
 }
 
-async function keyChange(reader: ObjectReader, { store, tree, previousTree }: StoreMoment, key: Uint8Array): Promise<KeyChange | undefined> {
-  const find = async (at: Oid | undefined) => (at === undefined ? undefined : findNode(await openSnapshot(store, at, reader), key));
+async function keyChange(
+  reader: ObjectReader,
+  { store, tree, previousTree }: StoreMoment,
+  key: Uint8Array,
+): Promise<KeyChange | undefined> {
+  const find = async (at: Oid | undefined) =>
+    at === undefined ? undefined : findNode(await openSnapshot(store, at, reader), key);
   const [is, was] = [await find(tree), await find(previousTree)];
   if (is?.entry && was?.entry) {
     if (!sameEntry(is.entry, was.entry)) return 'changed';

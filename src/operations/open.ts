@@ -18,7 +18,11 @@ export async function openForReading(path: string): Promise<OpenRepository> {
 }
 
 /** Opens a repository for a backup; makes it where there is none, unless nothing may be written. */
-export async function openForBackup(path: string, branch: string | undefined, dryRun: boolean): Promise<{ repository: Repository; created: boolean }> {
+export async function openForBackup(
+  path: string,
+  branch: string | undefined,
+  dryRun: boolean,
+): Promise<{ repository: Repository; created: boolean }> {
   try {
     return { repository: await openRepository(path, branch), created: false };
   } catch (thrown) {

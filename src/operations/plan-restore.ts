@@ -54,7 +54,9 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
     const found = live.nodes.get(name);
     if (found) return step(found === contentOf(entry) ? 'same' : 'differs');
 
-    const hidden = live.unreadable.find((item) => item.name === name || (item.subtree && name.startsWith(`${item.name}/`)));
+    const hidden = live.unreadable.find(
+      (item) => item.name === name || (item.subtree && name.startsWith(`${item.name}/`)),
+    );
     if (hidden) return step('unreadable', hidden.reason);
     const attributes = await contents.attributes(entry);
     if (attributes?.['ephemeral'] !== undefined && !request.persistEphemeral) return step('skipped', 'ephemeral');
@@ -106,7 +108,9 @@ function parentKeys(below: Uint8Array, { manifest }: Snapshot): Uint8Array[] {
   const layout = layouts[manifest.service];
   const place = placeOf(below, manifest.root, layout);
   if (layout.parents !== 'nodes' || !place) return [];
-  return place.segments.slice(1).map((_, depth) => keyAt({ ...place, segments: place.segments.slice(0, depth + 1) }, manifest.root, layout));
+  return place.segments
+    .slice(1)
+    .map((_, depth) => keyAt({ ...place, segments: place.segments.slice(0, depth + 1) }, manifest.root, layout));
 }
 
 interface Live {
@@ -115,7 +119,11 @@ interface Live {
   readonly unreadable: readonly { readonly name: string; readonly subtree: boolean; readonly reason: string }[];
 }
 
-async function readLive(service: Service, wanted: ReadonlyMap<string, Wanted>, { signal, onProgress }: PlanOptions): Promise<Live> {
+async function readLive(
+  service: Service,
+  wanted: ReadonlyMap<string, Wanted>,
+  { signal, onProgress }: PlanOptions,
+): Promise<Live> {
   const nodes = new Map<string, string>();
   const unreadable: { name: string; subtree: boolean; reason: string }[] = [];
   if (wanted.size === 0) return { nodes, unreadable };
@@ -175,7 +183,8 @@ function dropIdleParents(steps: readonly Step[], wanted: ReadonlyMap<string, Wan
     .filter(({ key, verdict }) => {
       const name = latin1(key);
       const keep = !wanted.get(name)?.onlyParent || (verdict === 'create' && needed.has(name));
-      if (keep && verdict === 'create') for (let at = name.lastIndexOf('/'); at > 0; at = name.lastIndexOf('/', at - 1)) needed.add(name.slice(0, at));
+      if (keep && verdict === 'create')
+        for (let at = name.lastIndexOf('/'); at > 0; at = name.lastIndexOf('/', at - 1)) needed.add(name.slice(0, at));
       return keep;
     })
     .toReversed();

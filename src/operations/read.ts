@@ -101,10 +101,14 @@ export async function withRestarts<Result>(attempt: () => Promise<Result>): Prom
     } catch (thrown) {
       if (!(thrown instanceof RestartRead)) throw thrown;
       if (number === mostAttempts) {
-        throw new TreekeeperError('unreachable', `the read had to be started again ${mostAttempts} times: ${thrown.message}`, {
-          hint: 'the service forgets its old revisions faster than they can be read; read less at once, or compact less often',
-          cause: thrown,
-        });
+        throw new TreekeeperError(
+          'unreachable',
+          `the read had to be started again ${mostAttempts} times: ${thrown.message}`,
+          {
+            hint: 'the service forgets its old revisions faster than they can be read; read less at once, or compact less often',
+            cause: thrown,
+          },
+        );
       }
     }
   }

@@ -16,7 +16,11 @@ const noRoot = new Uint8Array();
  * Where a node of a snapshot goes in a service. A move decides first. Else a service that was opened with a root takes the
  * nodes below it, and one without a root takes them where they were, below the root that the snapshot was read from.
  */
-export function relocateTo(service: Service, manifest: Manifest, moves: readonly Move[]): (key: Uint8Array) => Uint8Array {
+export function relocateTo(
+  service: Service,
+  manifest: Manifest,
+  moves: readonly Move[],
+): (key: Uint8Array) => Uint8Array {
   const from = layouts[manifest.service];
   const to = layouts[service.traits.kind];
   const sameRoot = service.root.length === 0 || latin1(service.root) === latin1(manifest.root);
@@ -32,7 +36,8 @@ export function relocateTo(service: Service, manifest: Manifest, moves: readonly
 /** `FROM=TO` as it is written on the command line. An equals sign in FROM cannot be written. */
 export function parseMove(text: string, parseKey: (text: string) => Uint8Array): Move {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new TreekeeperError('usage', `${text} is not FROM=TO`, { hint: 'write for example --map /app=/app2' });
+  if (equals < 1)
+    throw new TreekeeperError('usage', `${text} is not FROM=TO`, { hint: 'write for example --map /app=/app2' });
   return { from: parseKey(text.slice(0, equals)), to: parseKey(text.slice(equals + 1)) };
 }
 

@@ -1,6 +1,6 @@
 import type { Outcome, Service } from '../services/service.ts';
-import type { Step } from '../snapshot/plan.ts';
 import type { Node } from '../snapshot/node.ts';
+import type { Step } from '../snapshot/plan.ts';
 import type { RestorePlan } from './plan-restore.ts';
 
 /** What became of one step of a plan that was to create a node. */
@@ -27,7 +27,11 @@ const batchBytes = 8 * 1024 * 1024;
  * node is missing, so whatever appeared since the plan was made is kept, and told in the outcome. Interrupted at any
  * point, it can be planned and run again, and does the rest.
  */
-export async function applyPlan(plan: RestorePlan, service: Service, { signal, onDone }: ApplyOptions = {}): Promise<void> {
+export async function applyPlan(
+  plan: RestorePlan,
+  service: Service,
+  { signal, onDone }: ApplyOptions = {},
+): Promise<void> {
   let batch: { step: Step; node: Node }[] = [];
   let bytes = 0;
   for (const step of plan.steps) {
@@ -42,7 +46,10 @@ export async function applyPlan(plan: RestorePlan, service: Service, { signal, o
   async function flush(): Promise<void> {
     if (batch.length === 0) return;
     signal?.throwIfAborted();
-    const outcomes = await service.create(batch.map(({ node }) => node), signal);
+    const outcomes = await service.create(
+      batch.map(({ node }) => node),
+      signal,
+    );
     const done = batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer }));
     batch = [];
     bytes = 0;

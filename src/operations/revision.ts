@@ -36,7 +36,12 @@ export async function resolveRevision(reader: ObjectReader, repository: Reposito
  * is the tip of the branch and `latest~n` the n-th snapshot of the store before it.
  * Throws `TreekeeperError('usage')` where there is no such commit or store.
  */
-export async function locate(reader: ObjectReader, repository: Repository, revision: string, store?: string): Promise<Located> {
+export async function locate(
+  reader: ObjectReader,
+  repository: Repository,
+  revision: string,
+  store?: string,
+): Promise<Located> {
   const latest = /^latest(?<steps>~(?<back>\d*))?$/.exec(revision);
   const moment = await resolveRevision(reader, repository, latest ? '' : revision);
   const name = store ?? (await onlyStore(reader, moment));
@@ -46,13 +51,19 @@ export async function locate(reader: ObjectReader, repository: Repository, revis
   const tree = (await storeTrees(reader, moment)).get(name);
   if (tree === undefined) {
     const names = [...(await storeTrees(reader, moment)).keys()].join(', ') || 'none';
-    throw new TreekeeperError('usage', `there is no store ${name} in ${revision}`, { hint: `the stores there are: ${names}` });
+    throw new TreekeeperError('usage', `there is no store ${name} in ${revision}`, {
+      hint: `the stores there are: ${names}`,
+    });
   }
   return { snapshot: await openSnapshot(name, tree, reader), moment };
 }
 
 /** The last moment up to `moment` in which the store's tree became what it is there: whose message tells of it. */
-export async function lastChange(reader: ObjectReader, moment: Moment, store: string): Promise<StoreMoment | undefined> {
+export async function lastChange(
+  reader: ObjectReader,
+  moment: Moment,
+  store: string,
+): Promise<StoreMoment | undefined> {
   for await (const change of storeHistory(reader, moment, [store])) return change;
   return undefined;
 }
@@ -68,10 +79,14 @@ async function onlyStore(reader: ObjectReader, moment: Moment): Promise<string> 
   const names = await listStores(reader, moment);
   const [name] = names;
   if (name === undefined) {
-    throw new TreekeeperError('usage', 'the repository holds no snapshot yet', { hint: 'make one with `treekeeper backup SERVICE`' });
+    throw new TreekeeperError('usage', 'the repository holds no snapshot yet', {
+      hint: 'make one with `treekeeper backup SERVICE`',
+    });
   }
   if (names.length > 1) {
-    throw new TreekeeperError('usage', 'the repository has more than one store', { hint: `name one with --store: ${names.join(', ')}` });
+    throw new TreekeeperError('usage', 'the repository has more than one store', {
+      hint: `name one with --store: ${names.join(', ')}`,
+    });
   }
   return name;
 }
@@ -79,7 +94,8 @@ async function onlyStore(reader: ObjectReader, moment: Moment): Promise<string> 
 async function locateBack(reader: ObjectReader, moment: Moment, store: string, back: number): Promise<Located> {
   let left = back;
   for await (const change of storeHistory(reader, moment, [store])) {
-    if (left === 0 && change.tree !== undefined) return { snapshot: await openSnapshot(store, change.tree, reader), moment: change };
+    if (left === 0 && change.tree !== undefined)
+      return { snapshot: await openSnapshot(store, change.tree, reader), moment: change };
     left -= 1;
   }
   throw new TreekeeperError('usage', `the store ${store} has no ${back} snapshots before its latest`);
@@ -106,9 +122,12 @@ async function takeStep(
 async function atTime(reader: ObjectReader, moment: Moment, date: string): Promise<Moment | undefined> {
   const time = Date.parse(/^\d{4}-\d\d-\d\d$/.test(date) ? `${date}T23:59:59.999` : date);
   if (Number.isNaN(time)) {
-    throw new TreekeeperError('usage', `${date} is not a date`, { hint: 'write it as 2026-11-01 or 2026-11-01T14:00:00Z' });
+    throw new TreekeeperError('usage', `${date} is not a date`, {
+      hint: 'write it as 2026-11-01 or 2026-11-01T14:00:00Z',
+    });
   }
-  for await (const ancestor of ancestry(reader, moment)) if (ancestor.commit.committer.time * 1000 <= time) return ancestor;
+  for await (const ancestor of ancestry(reader, moment))
+    if (ancestor.commit.committer.time * 1000 <= time) return ancestor;
   return undefined;
 }
 

@@ -20,7 +20,10 @@ export function compileSelection(include: readonly string[], exclude: readonly s
     matches(key) {
       if (included.length === 0 && excluded.length === 0) return true;
       const name = latin1(key);
-      return (included.length === 0 || included.some((matches) => matches(name))) && !excluded.some((matches) => matches(name));
+      return (
+        (included.length === 0 || included.some((matches) => matches(name))) &&
+        !excluded.some((matches) => matches(name))
+      );
     },
     prefixes: include.map((glob) => Buffer.from(literalPrefix(glob))),
   };
@@ -29,7 +32,13 @@ export function compileSelection(include: readonly string[], exclude: readonly s
 /** A dot and a leading `!` mean nothing special in a key, and a key may hold a newline. */
 function compileGlob(glob: string): (name: string) => boolean {
   const pattern = hideDots(Buffer.from(glob).toString('latin1'));
-  const expression = picomatch.makeRe(pattern, { dot: true, nonegate: true, noextglob: true, strictSlashes: true, flags: 's' });
+  const expression = picomatch.makeRe(pattern, {
+    dot: true,
+    nonegate: true,
+    noextglob: true,
+    strictSlashes: true,
+    flags: 's',
+  });
   return (name) => expression.test(hideDots(name));
 }
 

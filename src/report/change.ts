@@ -31,7 +31,8 @@ function sameValue(a: Side['value'], b: Side['value']): boolean {
 }
 
 function describeAttributes(before: Attributes | undefined, after: Attributes | undefined): string[] {
-  const text = (attributes: Attributes | undefined) => (attributes === undefined ? '' : Buffer.from(encodeJson(attributes)).toString());
+  const text = (attributes: Attributes | undefined) =>
+    attributes === undefined ? '' : Buffer.from(encodeJson(attributes)).toString();
   const lines = lineDiff(text(before), text(after));
   return lines.length > 0 ? ['attributes:', ...lines] : [];
 }
@@ -48,7 +49,9 @@ function sizeOf(side: Side | undefined): string {
   const { value } = side;
   if (value === undefined) return 'a value that is not at hand';
   if (value === null) return 'no value';
-  return textOf(value) === undefined || value.includes(0) ? `binary, ${count(value.length)} B` : `${count(value.length)} B`;
+  return textOf(value) === undefined || value.includes(0)
+    ? `binary, ${count(value.length)} B`
+    : `${count(value.length)} B`;
 }
 
 function lineDiff(before: string, after: string): string[] {

@@ -11,7 +11,9 @@ export function formatKey(key: Uint8Array): string {
   if (text !== undefined) return text.replace(/[\\\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter);
 
   // Not UTF-8 as a whole: each byte for itself, so that no half character is guessed.
-  return [...key].map((byte) => (byte > 0x20 && byte < 0x7f && byte !== 0x5c ? String.fromCharCode(byte) : hex(byte))).join('');
+  return [...key]
+    .map((byte) => (byte > 0x20 && byte < 0x7f && byte !== 0x5c ? String.fromCharCode(byte) : hex(byte)))
+    .join('');
 }
 
 /** The inverse of `formatKey`. Throws `TreekeeperError('usage')` on a backslash that escapes nothing. */
@@ -21,7 +23,10 @@ export function parseKey(text: string): Uint8Array {
     if (!part.startsWith('\\')) parts.push(Buffer.from(part));
     else if (part === '\\\\') parts.push(Buffer.from('\\'));
     else if (part.length === 4) parts.push(Buffer.from(part.slice(2), 'hex'));
-    else throw new TreekeeperError('usage', `${text} has a backslash that escapes nothing`, { hint: 'write \\\\ for a backslash, \\xFF for a byte' });
+    else
+      throw new TreekeeperError('usage', `${text} has a backslash that escapes nothing`, {
+        hint: 'write \\\\ for a backslash, \\xFF for a byte',
+      });
   }
   return Buffer.concat(parts);
 }

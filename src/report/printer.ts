@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { exitCodes, TreekeeperError } from '../errors.ts';
+import { exitCodes, type TreekeeperError } from '../errors.ts';
 import { bytesToJson } from '../snapshot/bytes.ts';
 
 /**

@@ -20,7 +20,8 @@ export interface Endpoint {
 
 const defaultPorts = { zookeeper: 2181, etcd: 2379, consul: 8500 } as const;
 
-const url = /^(?<kind>zookeeper|etcd|consul)(?<tls>\+tls)?:\/\/(?<authority>[^/?#]*)(?<path>\/[^?#]*)?(?<rest>[?#].*)?$/s;
+const url =
+  /^(?<kind>zookeeper|etcd|consul)(?<tls>\+tls)?:\/\/(?<authority>[^/?#]*)(?<path>\/[^?#]*)?(?<rest>[?#].*)?$/s;
 const endpoint = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<host>[A-Za-z0-9._-]+))(?::(?<port>\d{1,5}))?$/;
 
 /** Whether a service argument is a URL rather than a name from the configuration. */
@@ -41,10 +42,18 @@ export function parseServiceUrl(text: string): ServiceAddress {
 
   const { kind, tls, authority = '', path = '', rest } = url.exec(text)?.groups ?? {};
   if (kind === undefined) {
-    throw wrong(text, 'is no service', 'a service is etcd://HOST:PORT/PREFIX, zookeeper://, consul://, dir:PATH, or a name from treekeeper.yaml');
+    throw wrong(
+      text,
+      'is no service',
+      'a service is etcd://HOST:PORT/PREFIX, zookeeper://, consul://, dir:PATH, or a name from treekeeper.yaml',
+    );
   }
   if (authority.includes('@')) {
-    throw wrong(`${kind}://…`, 'has credentials in it', 'give them in the environment (ETCDCTL_USER, ...) or by reference in treekeeper.yaml');
+    throw wrong(
+      `${kind}://…`,
+      'has credentials in it',
+      'give them in the environment (ETCDCTL_USER, ...) or by reference in treekeeper.yaml',
+    );
   }
   if (rest !== undefined) throw wrong(text, `has ${rest[0]} in it`, 'in a root, write ? as %3F and # as %23');
 
@@ -60,14 +69,21 @@ export function formatEndpoint({ host, port }: Endpoint): string {
 
 /** A root as it stands in a URL. */
 export function formatRoot(root: Uint8Array): string {
-  return latin1(root).replace(/[^A-Za-z0-9\-._~/:@!$&'()*+,;=]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return latin1(root).replace(
+    /[^A-Za-z0-9\-._~/:@!$&'()*+,;=]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
 }
 
 function parseEndpoint(part: string, defaultPort: number, text: string): Endpoint {
   const { v6, host = v6, port } = endpoint.exec(part)?.groups ?? {};
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535) {
-    throw wrong(text, part === '' ? 'names no host' : `has no usable host and port in ${part}`, 'write HOST:PORT, several with commas between');
+    throw wrong(
+      text,
+      part === '' ? 'names no host' : `has no usable host and port in ${part}`,
+      'write HOST:PORT, several with commas between',
+    );
   }
   return { host, port: number };
 }

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { reasonOf, TreekeeperError } from '../errors.ts';
-import { latin1 } from '../snapshot/paths.ts';
 import type { Node } from '../snapshot/node.ts';
+import { latin1 } from '../snapshot/paths.ts';
 import { createNode } from './dir/create.ts';
 import { readTree } from './dir/read.ts';
 import type { Outcome, Service, Traits } from './service.ts';
@@ -63,7 +63,9 @@ function refuse({ key, value, attributes }: Node): string | undefined {
   if (key.includes(0)) return 'a file name cannot hold a NUL byte';
   if (segments.some((segment) => segment.length > 255)) return 'a file name is at most 255 bytes';
 
-  const unknown = Object.entries(attributes ?? {}).find(([name, content]) => name !== 'executable' || content !== true || value === null);
+  const unknown = Object.entries(attributes ?? {}).find(
+    ([name, content]) => name !== 'executable' || content !== true || value === null,
+  );
   return unknown && `a directory cannot hold the attribute ${unknown[0]}`;
 }
 

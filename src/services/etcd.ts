@@ -37,7 +37,11 @@ export function openEtcd(address: EtcdAddress): Service {
     async identity() {
       const { cluster, version } = await explaining(client.status());
       const scheme = address.tls ? 'etcd+tls' : 'etcd';
-      return { version, source: `${scheme}://${address.endpoints.map(formatEndpoint).join(',')}${formatRoot(root)}`, cluster: cluster.toString(16) };
+      return {
+        version,
+        source: `${scheme}://${address.endpoints.map(formatEndpoint).join(',')}${formatRoot(root)}`,
+        cluster: cluster.toString(16),
+      };
     },
 
     read,
@@ -46,8 +50,16 @@ export function openEtcd(address: EtcdAddress): Service {
     async create(nodes, signal) {
       const pairs = nodes.map(({ key, value }) => ({ key, value: value ?? new Uint8Array() }));
       const refused = nodes.map(refuse);
-      const outcomes = await explaining(createPairs(client, pairs.filter((_, index) => refused[index] === undefined), signal));
-      return pairs.map((pair, index) => outcomes.get(pair) ?? { status: 'failed', reason: refused[index] ?? 'etcd gave no answer' });
+      const outcomes = await explaining(
+        createPairs(
+          client,
+          pairs.filter((_, index) => refused[index] === undefined),
+          signal,
+        ),
+      );
+      return pairs.map(
+        (pair, index) => outcomes.get(pair) ?? { status: 'failed', reason: refused[index] ?? 'etcd gave no answer' },
+      );
     },
 
     async [Symbol.asyncDispose]() {
@@ -71,7 +83,9 @@ export function openEtcd(address: EtcdAddress): Service {
         yield* batchesOf(page, describeLease);
       }
     } catch (thrown) {
-      throw isFailure(thrown, status.PERMISSION_DENIED) ? denied(user, ranges[0] ?? nodeRange(top)) : explain(thrown, timeout);
+      throw isFailure(thrown, status.PERMISSION_DENIED)
+        ? denied(user, ranges[0] ?? nodeRange(top))
+        : explain(thrown, timeout);
     }
     yield { type: 'end', consistency: 'exact', revision: String(revision) };
   }
@@ -106,7 +120,9 @@ export function openEtcd(address: EtcdAddress): Service {
     if (name === '') return 'etcd has no empty key';
     if (value === null) return 'etcd has no nodes without a value';
     if (attributes !== undefined) return `etcd cannot hold the attribute ${Object.keys(attributes)[0]}`;
-    const inside = name.startsWith(top) && (top.endsWith('/') || name.length === top.length || name[top.length] === '/' || top === '');
+    const inside =
+      name.startsWith(top) &&
+      (top.endsWith('/') || name.length === top.length || name[top.length] === '/' || top === '');
     return inside ? undefined : `it is not below the root ${top}`;
   }
 

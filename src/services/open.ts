@@ -18,7 +18,11 @@ export async function openService(address: ServiceAddress, access: Access): Prom
       return (await import('./dir.ts')).openDir(address);
     case 'etcd': {
       const { tls, ...rest } = access;
-      return (await import('./etcd.ts')).openEtcd({ ...address, ...rest, ...(address.tls ? { tls } : { tls: undefined }) });
+      return (await import('./etcd.ts')).openEtcd({
+        ...address,
+        ...rest,
+        ...(address.tls ? { tls } : { tls: undefined }),
+      });
     }
     case 'zookeeper':
     case 'consul':

@@ -27,5 +27,9 @@ function sortNames(json: Json): Json {
   if (typeof json !== 'object' || json === null) return json;
   const object = json as Attributes;
   // A plain object lists names that look like integers first, whatever their order, so the order is not quite by byte.
-  return Object.fromEntries(Object.keys(object).sort().map((name) => [name, sortNames(object[name] ?? null)]));
+  return Object.fromEntries(
+    Object.keys(object)
+      .sort()
+      .map((name) => [name, sortNames(object[name] ?? null)]),
+  );
 }

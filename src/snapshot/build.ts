@@ -1,6 +1,6 @@
 import { type Child, encodeDirectory, type Value } from './directory.ts';
 import type { Layout } from './layout.ts';
-import { encodeLong, longName, type LongNode } from './long.ts';
+import { encodeLong, type LongNode, longName } from './long.ts';
 import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry } from './objects.ts';
 import { isLong, keyAt, latin1, type Place, placeOfName, shortestLong } from './paths.ts';
 import { encodeTree } from './tree.ts';
@@ -152,7 +152,8 @@ function newSlot(): Slot {
 }
 
 function childOf(parent: Slot, segment: string): Slot {
-  if (parent.tree !== undefined) throw new Error('a key came after its directory was closed: the service is not ordered');
+  if (parent.tree !== undefined)
+    throw new Error('a key came after its directory was closed: the service is not ordered');
   parent.children ??= new Map();
   let child = parent.children.get(segment);
   if (!child) {

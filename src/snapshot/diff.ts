@@ -48,7 +48,11 @@ export async function diffSnapshots(before: Snapshot, after: Snapshot, visit: (c
     }
   }
 
-  async function open(child: Child | undefined, { source, store }: Snapshot, place: Place): Promise<Directory | undefined> {
+  async function open(
+    child: Child | undefined,
+    { source, store }: Snapshot,
+    place: Place,
+  ): Promise<Directory | undefined> {
     return child && openChild(child, source, whereIs(store, place));
   }
 

@@ -1,6 +1,14 @@
 import { TreekeeperError } from '../errors.ts';
 import { decodeSegment, encodeSegment, foldCase, hasCapitals, pieceSuffix } from './names.ts';
-import { directoryMode, emptyBlob, fileMode, type ObjectSink, type Oid, type TreeEntry, type TreeSource } from './objects.ts';
+import {
+  directoryMode,
+  emptyBlob,
+  fileMode,
+  type ObjectSink,
+  type Oid,
+  type TreeEntry,
+  type TreeSource,
+} from './objects.ts';
 import { encodeTree } from './tree.ts';
 
 /** A value as it lies in a snapshot. */
@@ -51,7 +59,11 @@ export function encodeDirectory({ own, children }: Directory, sink: ObjectSink):
  * The directory that tree entries stand for. Strict: throws `TreekeeperError('integrity')` on names, modes and
  * combinations that `encodeDirectory` does not make. `where` names the directory in messages.
  */
-export async function decodeDirectory(entries: readonly TreeEntry[], source: TreeSource, where: string): Promise<Directory> {
+export async function decodeDirectory(
+  entries: readonly TreeEntry[],
+  source: TreeSource,
+  where: string,
+): Promise<Directory> {
   const found: Found = { own: new Map(), leaves: new Map(), attributes: new Map() };
   await collect(entries, [], source, found, where);
 
@@ -60,7 +72,8 @@ export async function decodeDirectory(entries: readonly TreeEntry[], source: Tre
     const segment = decodeSegment(pieces);
     if (children.has(segment)) throw damaged(where, name, 'is there twice');
     const attributes = found.attributes.get(name);
-    if (attributes !== undefined && child.tree !== undefined) throw damaged(where, name, 'has its attributes in the wrong place');
+    if (attributes !== undefined && child.tree !== undefined)
+      throw damaged(where, name, 'has its attributes in the wrong place');
     found.attributes.delete(name);
     children.set(segment, child.tree === undefined ? { ...child, attributes } : child);
   }
@@ -93,12 +106,14 @@ function addChild(files: TreeEntry[], name: string, child: Child): void {
     return;
   }
   files.push({ mode: fileMode, name: child.value.encrypted ? name + encryptedSuffix : name, oid: child.value.oid });
-  if (child.attributes !== undefined) files.push({ mode: fileMode, name: name + attributesSuffix, oid: child.attributes });
+  if (child.attributes !== undefined)
+    files.push({ mode: fileMode, name: name + attributesSuffix, oid: child.attributes });
 }
 
 function addOwn(files: TreeEntry[], { value, attributes }: Own, isLeaf: boolean, sink: ObjectSink): void {
   if (value === null && isLeaf) files.push({ mode: fileMode, name: nullName, oid: sink.blob(new Uint8Array()) });
-  if (value) files.push({ mode: fileMode, name: value.encrypted ? valueName + encryptedSuffix : valueName, oid: value.oid });
+  if (value)
+    files.push({ mode: fileMode, name: value.encrypted ? valueName + encryptedSuffix : valueName, oid: value.oid });
   if (attributes !== undefined) files.push({ mode: fileMode, name: attributesSuffix, oid: attributes });
 }
 
@@ -179,7 +194,8 @@ function ownOf(files: ReadonlyMap<string, Oid>, children: number, where: string)
     throw damaged(where, valueName, 'is there twice');
   }
   if (isNull && children > 0) throw damaged(where, nullName, 'marks a leaf, and there are children');
-  if (isNull && files.get(nullName) !== emptyBlob) throw damaged(where, nullName, 'marks a node without a value, and is not empty');
+  if (isNull && files.get(nullName) !== emptyBlob)
+    throw damaged(where, nullName, 'marks a node without a value, and is not empty');
 
   const oid = plain ?? encrypted;
   const value = oid !== undefined ? { oid, encrypted: encrypted !== undefined } : isNull ? null : undefined;

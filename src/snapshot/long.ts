@@ -47,7 +47,8 @@ export async function decodeLong(tree: Oid, source: ObjectSource, where: string)
 
     const rest = entries.filter(({ name }) => !name.endsWith(keySuffix));
     const { own, children } = await decodeDirectory(rest, source, `${where}/${directory.name}`);
-    if (own.value !== undefined || own.attributes !== undefined || children.size !== keys.size) throw damaged(where, directory.name);
+    if (own.value !== undefined || own.attributes !== undefined || children.size !== keys.size)
+      throw damaged(where, directory.name);
 
     for (const [name, child] of children) {
       const keyOid = keys.get(name);

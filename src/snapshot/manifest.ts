@@ -43,7 +43,8 @@ export function decodeManifest(bytes: Uint8Array, store: string): Manifest {
   const json = decodeJsonObject(bytes, where);
   const { format, service, root, include = [], exclude = [], ephemeral = 'skip', ...unknown } = json;
   if (typeof format !== 'number') throw damaged(where, 'has no format version');
-  if (format > formatVersion) throw newer(store, `has format version ${format}, and this treekeeper knows ${formatVersion}`);
+  if (format > formatVersion)
+    throw newer(store, `has format version ${format}, and this treekeeper knows ${formatVersion}`);
   if (Object.keys(unknown).length > 0) throw newer(store, `has the unknown field ${Object.keys(unknown)[0]}`);
 
   const rootBytes = root === undefined ? new Uint8Array() : bytesFromJson(root);
@@ -57,7 +58,11 @@ const storeName = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
 /** Whether a name can be a store's: portable as a directory, and never one of Git's own or a device of Windows. */
 export function isStoreName(name: string): boolean {
-  return storeName.test(name) && !/[.]$|[.](?:git|lock|gpg)$/.test(name) && !/^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/.test(name);
+  return (
+    storeName.test(name) &&
+    !/[.]$|[.](?:git|lock|gpg)$/.test(name) &&
+    !/^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/.test(name)
+  );
 }
 
 function isStrings(json: Json): json is readonly string[] {
@@ -65,7 +70,9 @@ function isStrings(json: Json): json is readonly string[] {
 }
 
 function newer(store: string, fact: string): TreekeeperError {
-  return new TreekeeperError('failed', `the store ${store} ${fact}`, { hint: 'upgrade treekeeper to read this repository' });
+  return new TreekeeperError('failed', `the store ${store} ${fact}`, {
+    hint: 'upgrade treekeeper to read this repository',
+  });
 }
 
 function damaged(where: string, problem: string): TreekeeperError {

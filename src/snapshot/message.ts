@@ -52,11 +52,14 @@ export function encodeMessage(report: SnapshotReport, version: string): string {
     Revision: report.revision,
     Consistency: report.consistency,
     Complete: unreadable === 0 ? 'yes' : `no (${count(unreadable)} unreadable)`,
-    Skipped: skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
+    Skipped:
+      skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
     Nodes: String(nodes),
     Tool: `treekeeper ${version} (format ${formatVersion})`,
   };
-  const lines = trailerNames.flatMap((name) => (trailers[name] === undefined ? [] : [`${name}: ${oneLine(trailers[name])}`]));
+  const lines = trailerNames.flatMap((name) =>
+    trailers[name] === undefined ? [] : [`${name}: ${oneLine(trailers[name])}`],
+  );
   return `${subject}\n\n${lines.join('\n')}\n`;
 }
 
@@ -78,6 +81,8 @@ export function count(number: number): string {
 
 /** A path of a source may hold any character; a trailer ends at its line. */
 function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must go
-  return text.replace(/[\u0000-\u001f\u007f]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return text.replace(
+    /\p{Cc}/gu,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
 }

@@ -48,7 +48,8 @@ export function decodeSegment(pieces: readonly string[]): string {
   if (name === emptySegment) return '';
 
   return name.replace(escapeSequence, (sequence) => {
-    if (sequence.length === 1) throw new TreekeeperError('integrity', `the name ${JSON.stringify(name)} is not of the snapshot format`);
+    if (sequence.length === 1)
+      throw new TreekeeperError('integrity', `the name ${JSON.stringify(name)} is not of the snapshot format`);
     return String.fromCharCode(Number.parseInt(sequence.slice(1), 16));
   });
 }
@@ -79,7 +80,9 @@ function encodeWhole(segment: string, unsafeCharacters: RegExp): string {
   if (segment === '') return emptySegment;
 
   const safe =
-    unsafeCharacters === unsafe && plain.test(segment) ? segment : guardEnds(segment.replace(unsafeCharacters, escapeCharacter));
+    unsafeCharacters === unsafe && plain.test(segment)
+      ? segment
+      : guardEnds(segment.replace(unsafeCharacters, escapeCharacter));
   return guardReserved(ciphertext.test(safe) ? `${safe.slice(0, -4)}%2E${safe.slice(-3)}` : safe);
 }
 

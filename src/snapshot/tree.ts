@@ -44,7 +44,10 @@ export function decodeTree(content: Uint8Array): TreeEntry[] {
 }
 
 /** Calls back for every entry of a serialised tree with nothing but where its id of 20 bytes begins and what it is. */
-export function scanTree(content: Uint8Array, visit: (bytes: Buffer, start: number, isDirectory: boolean) => void): void {
+export function scanTree(
+  content: Uint8Array,
+  visit: (bytes: Buffer, start: number, isDirectory: boolean) => void,
+): void {
   const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   for (let at = 0; at < bytes.length; ) {
     const end = bytes.indexOf(0, at);

@@ -44,7 +44,11 @@ export async function openSnapshot(store: string, tree: Oid, source: ObjectSourc
  * Visits every node at and below `below` (all of them without it), parents before children and siblings in byte order;
  * the few with very long keys come last. Throws `TreekeeperError('integrity')` at the first thing that is not of the format.
  */
-export async function walkSnapshot(snapshot: Snapshot, visit: (entry: Entry) => void, below?: Uint8Array): Promise<void> {
+export async function walkSnapshot(
+  snapshot: Snapshot,
+  visit: (entry: Entry) => void,
+  below?: Uint8Array,
+): Promise<void> {
   const { manifest, source, store } = snapshot;
   const layout = layouts[manifest.service];
   const from = below === undefined ? undefined : placeBelow(below, manifest, layout);
@@ -65,7 +69,10 @@ export async function walkSnapshot(snapshot: Snapshot, visit: (entry: Entry) => 
 }
 
 /** The node and the subtree at a key, each `undefined` where the snapshot has none. */
-export async function findNode(snapshot: Snapshot, key: Uint8Array): Promise<{ entry: Entry | undefined; subtree: Oid | undefined }> {
+export async function findNode(
+  snapshot: Snapshot,
+  key: Uint8Array,
+): Promise<{ entry: Entry | undefined; subtree: Oid | undefined }> {
   const { manifest, source, store } = snapshot;
   const layout = layouts[manifest.service];
   const place = placeOf(key, manifest.root, layout);
@@ -82,7 +89,8 @@ export async function findNode(snapshot: Snapshot, key: Uint8Array): Promise<{ e
   const trie = top.tries.find((candidate) => candidate.place.relative === place.relative);
   const parent = trie && (await descend(trie, place.segments.slice(0, -1), snapshot));
   const last = place.segments.at(-1);
-  if (!parent || last === undefined) return { entry: parent && nodeAt(place, parent.directory.own, manifest), subtree: undefined };
+  if (!parent || last === undefined)
+    return { entry: parent && nodeAt(place, parent.directory.own, manifest), subtree: undefined };
 
   const child = parent.directory.children.get(last);
   const directory = child && (await openChild(child, source, whereIs(store, place)));
@@ -94,14 +102,19 @@ export async function openTop({ source, store, tree }: Snapshot): Promise<{ trie
   const marked = new Map<string, TreeEntry>();
   const rest: TreeEntry[] = [];
   for (const entry of await source.readTree(tree)) {
-    if (entry.name === manifestName || ([longName, relativeName].includes(entry.name) && entry.mode === directoryMode)) {
+    if (
+      entry.name === manifestName ||
+      ([longName, relativeName].includes(entry.name) && entry.mode === directoryMode)
+    ) {
       marked.set(entry.name, entry);
     } else {
       rest.push(entry);
     }
   }
 
-  const tries: Opened[] = [{ directory: await decodeDirectory(rest, source, store), place: { relative: false, segments: [] } }];
+  const tries: Opened[] = [
+    { directory: await decodeDirectory(rest, source, store), place: { relative: false, segments: [] } },
+  ];
   const relative = marked.get(relativeName);
   if (relative) {
     const directory = await openChild({ tree: relative.oid }, source, `${store}/${relativeName}`);
@@ -124,13 +137,14 @@ export async function openChild(child: Child, source: ObjectSource, where: strin
 export function nodeAt(place: Place, own: Own, manifest: Manifest): Entry | undefined {
   const layout = layouts[manifest.service];
   const isRoot = place.segments.length === 0;
-  const implied = layout.parents === 'nodes' && (isRoot ? layout.keys === 'absolute' : !place.relative) ? null : undefined;
+  const implied =
+    layout.parents === 'nodes' && (isRoot ? layout.keys === 'absolute' : !place.relative) ? null : undefined;
   const value = own.value === undefined ? implied : own.value;
   if (value === undefined && own.attributes === undefined) return undefined;
-  if (value === undefined) throw new TreekeeperError('integrity', `${place.segments.join('/')} has attributes and is no node`);
+  if (value === undefined)
+    throw new TreekeeperError('integrity', `${place.segments.join('/')} has attributes and is no node`);
   return { key: keyAt(place, manifest.root, layout), value, attributes: own.attributes };
 }
-
 
 export function childPlace({ relative, segments }: Place, segment: string): Place {
   return { relative, segments: [...segments, segment] };
@@ -141,7 +155,11 @@ export function whereIs(store: string, { segments }: Place): string {
   return [store, ...segments].join('/');
 }
 
-async function descend(trie: Opened, segments: readonly string[], { source, store }: Snapshot): Promise<Opened | undefined> {
+async function descend(
+  trie: Opened,
+  segments: readonly string[],
+  { source, store }: Snapshot,
+): Promise<Opened | undefined> {
   let { directory, place } = trie;
   for (const segment of segments) {
     const child = directory.children.get(segment);
@@ -155,7 +173,11 @@ async function descend(trie: Opened, segments: readonly string[], { source, stor
 /** Enough requests in flight to keep a reader busy, few enough that a wide directory stays small in memory. */
 const readAhead = 64;
 
-async function walkDirectory({ directory, place }: Opened, snapshot: Snapshot, visit: (entry: Entry) => void): Promise<void> {
+async function walkDirectory(
+  { directory, place }: Opened,
+  snapshot: Snapshot,
+  visit: (entry: Entry) => void,
+): Promise<void> {
   const node = nodeAt(place, directory.own, snapshot.manifest);
   if (node) visit(node);
 

@@ -6,12 +6,16 @@ import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../servers/process.ts';
 import { startTreekeeper, treekeeper } from './run.ts';
 
-const git = (path: string, ...args: string[]) => execFileSync('git', ['-C', join(path, 'snapshots.git'), ...args], { encoding: 'utf8' }).trim();
+const git = (path: string, ...args: string[]) =>
+  execFileSync('git', ['-C', join(path, 'snapshots.git'), ...args], { encoding: 'utf8' }).trim();
 
 function writeTree(path: string, round: number): void {
   for (let index = 0; index < 400; index++) {
     mkdirSync(join(path, 'live', `d${index % 20}`), { recursive: true });
-    writeFileSync(join(path, 'live', `d${index % 20}`, `f${index}`), `round ${round}, file ${index}: ${'x'.repeat(index)}`);
+    writeFileSync(
+      join(path, 'live', `d${index % 20}`, `f${index}`),
+      `round ${round}, file ${index}: ${'x'.repeat(index)}`,
+    );
   }
 }
 
@@ -68,11 +72,15 @@ test('two backups at once: one works, the other says who does', async () => {
   const { path } = directory;
   writeTree(path, 0);
   await treekeeper(path, ['init']);
-  const runs = await Promise.all(Array.from({ length: 6 }, (_, index) => treekeeper(path, ['backup', 'dir:live', '--store', `s${index}`])));
+  const runs = await Promise.all(
+    Array.from({ length: 6 }, (_, index) => treekeeper(path, ['backup', 'dir:live', '--store', `s${index}`])),
+  );
   const statuses = runs.map(({ status }) => status);
   expect(new Set(statuses)).toEqual(new Set(statuses.includes(11) ? [0, 11] : [0]));
   for (const { status, stderr } of runs) if (status === 11) expect(stderr).toMatch(/another run holds/);
-  const stores = git(path, 'ls-tree', '--name-only', 'main').split('\n').filter((name) => /^s\d$/.test(name));
+  const stores = git(path, 'ls-tree', '--name-only', 'main')
+    .split('\n')
+    .filter((name) => /^s\d$/.test(name));
   expect(stores.length).toBe(statuses.filter((status) => status === 0).length);
   expect(git(path, 'fsck', '--strict')).toBe('');
 });
@@ -82,7 +90,10 @@ test('stopped by a signal, it says so with its exit code and leaves no lock', as
   const { path } = directory;
   for (let round = 0; round < 10; round++) writeTree(join(path, `live/${round}`), round);
   await treekeeper(path, ['init']);
-  for (const [signal, status] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
     const before = git(path, 'rev-parse', 'main');
     const run = spawnAndSignal(path, signal);
     expect((await run).status).toBe(status);
@@ -96,7 +107,9 @@ async function spawnAndSignal(path: string, signal: 'SIGINT' | 'SIGTERM') {
   const { spawn } = await import('node:child_process');
   const cli = new URL('../../dist/cli.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [cli, 'backup', 'dir:live'], { cwd: path, stdio: 'ignore' });
-  const ended = new Promise<{ status: number | null }>((resolve) => child.once('close', (status) => resolve({ status })));
+  const ended = new Promise<{ status: number | null }>((resolve) =>
+    child.once('close', (status) => resolve({ status })),
+  );
   while (!existsSync(join(path, 'snapshots.git/treekeeper/lock')) && child.exitCode === null) await delay(1);
   child.kill(signal);
   return ended;
@@ -117,7 +130,10 @@ test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('a full di
     writeTree(path, 0);
     const made = await treekeeper(path, ['init', '--repo', 'small/repo.git']);
     expect(made.status).toBe(0);
-    writeFileSync(join(path, 'live/large'), Buffer.from(Array.from({ length: 1_000_000 }, () => Math.floor(Math.random() * 256))));
+    writeFileSync(
+      join(path, 'live/large'),
+      Buffer.from(Array.from({ length: 1_000_000 }, () => Math.floor(Math.random() * 256))),
+    );
     const full = await treekeeper(path, ['backup', 'dir:live', '--repo', 'small/repo.git']);
     expect(full.status).toBe(1);
     expect(full.stderr).toMatch(/[Nn]o space left/);

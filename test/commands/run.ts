@@ -11,7 +11,11 @@ export interface Run {
 }
 
 /** Runs the built command line in a directory, with nothing of the environment that could lead it elsewhere. */
-export function treekeeper(directory: string, args: readonly string[], env: { readonly [name: string]: string } = {}): Promise<Run> {
+export function treekeeper(
+  directory: string,
+  args: readonly string[],
+  env: { readonly [name: string]: string } = {},
+): Promise<Run> {
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: directory,
     env: { PATH: process.env['PATH'], HOME: directory, ...env },

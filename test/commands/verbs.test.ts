@@ -34,7 +34,9 @@ test('the main job: snapshots of a changing tree, a loss, the plan, the restore'
 
   const first = await run('backup', 'dir:live');
   expect(first).toMatchObject({ status: 0, stderr: `made the repository ${join(path, 'snapshots.git')}\n` });
-  expect(first.stdout).toMatch(/^live: 5 added, 0 changed, 0 removed \(5 nodes\)\nsnapshot [0-9a-f]{10} on main, quiescent\n$/);
+  expect(first.stdout).toMatch(
+    /^live: 5 added, 0 changed, 0 removed \(5 nodes\)\nsnapshot [0-9a-f]{10} on main, quiescent\n$/,
+  );
 
   write('app/db/pool', 'max: 40\n');
   write('app/new', 'x\n');
@@ -65,7 +67,10 @@ test('the main job: snapshots of a changing tree, a loss, the plan, the restore'
   ]);
   expect((await run('restore', 'latest:app/db', 'dir:live')).status).toBe(0);
   const again = await run('restore', 'latest', 'dir:live');
-  expect(again).toMatchObject({ status: 3, stdout: expect.stringContaining('restore: 0 created, 4 were there already, 1 differ (kept)') });
+  expect(again).toMatchObject({
+    status: 3,
+    stdout: expect.stringContaining('restore: 0 created, 4 were there already, 1 differ (kept)'),
+  });
   expect(readFileSync(join(path, 'live/app/new'), 'utf8')).toBe('edited\n');
   expect(readFileSync(join(path, 'live/app/db/pool'), 'utf8')).toBe('max: 40\n');
   expect(git('fsck', '--strict')).toBe('');
@@ -88,7 +93,10 @@ test('a dry run tells what would change, and writes nothing', async () => {
   const before = git('rev-parse', 'main');
   const { status, stdout } = await run('backup', 'dir:live', '-n');
   expect(status).toBe(0);
-  expect(lines(stdout).slice(0, 2)).toEqual(['+ app/new', 'live: 1 added, 0 changed, 0 removed (6 nodes), if it were not a dry run']);
+  expect(lines(stdout).slice(0, 2)).toEqual([
+    '+ app/new',
+    'live: 1 added, 0 changed, 0 removed (6 nodes), if it were not a dry run',
+  ]);
   expect(git('rev-parse', 'main')).toBe(before);
 });
 
@@ -108,7 +116,10 @@ test('looking: log, log of a key, ls and show', async () => {
   ]);
   const changes = records((await run('log', 'app/db/url', '--json')).stdout).map(({ change }) => change);
   expect(changes).toEqual(['changed', 'added']);
-  expect(records((await run('log', 'app', '--json')).stdout).map(({ change }) => change)).toEqual(['changed below', 'added']);
+  expect(records((await run('log', 'app', '--json')).stdout).map(({ change }) => change)).toEqual([
+    'changed below',
+    'added',
+  ]);
   expect((await run('log', 'app/motd', '-n', '5')).stdout).toContain('live: added');
 
   expect(lines((await run('ls')).stdout)).toEqual(['app', 'app/db', 'app/db/pool', 'app/db/url', 'app/motd', 'bin']);
@@ -118,9 +129,15 @@ test('looking: log, log of a key, ls and show', async () => {
     '      15 B  app/db/url',
   ]);
   expect((await run('show', 'latest~1:app/db/url')).stdout).toBe('postgres://db1\n');
-  const shown = execFileSync(process.execPath, [new URL('../../dist/cli.js', import.meta.url).pathname, 'show', 'latest:bin'], { cwd: space.path });
+  const shown = execFileSync(
+    process.execPath,
+    [new URL('../../dist/cli.js', import.meta.url).pathname, 'show', 'latest:bin'],
+    { cwd: space.path },
+  );
   expect(Buffer.compare(shown, binary)).toBe(0);
-  expect(records((await run('show', 'latest:bin', '--json')).stdout)[0].value).toEqual({ base64: Buffer.from(binary).toString('base64') });
+  expect(records((await run('show', 'latest:bin', '--json')).stdout)[0].value).toEqual({
+    base64: Buffer.from(binary).toString('base64'),
+  });
 });
 
 test('dump shows the live tree, and values only when asked', async () => {
@@ -146,7 +163,12 @@ test('drift: a snapshot against the live service', async () => {
   write('app/db/url', 'postgres://elsewhere\n');
   const drift = await run('diff', 'latest', 'dir:live', '--exit-code');
   expect(drift.status).toBe(4);
-  expect(lines(drift.stdout)).toEqual(['~ app/db/url', '    -postgres://db1', '    +postgres://elsewhere', '0 added, 1 changed, 0 removed']);
+  expect(lines(drift.stdout)).toEqual([
+    '~ app/db/url',
+    '    -postgres://db1',
+    '    +postgres://elsewhere',
+    '0 added, 1 changed, 0 removed',
+  ]);
 });
 
 test('nodes that are left out on purpose stay out, and are counted', async () => {
@@ -173,15 +195,24 @@ test('a restore can move keys, and create what another kind of service had', asy
 test('the configuration names stores, and says where a mistake is', async () => {
   await using space = await workspace();
   const { path, run } = space;
-  writeFileSync(join(path, 'treekeeper.yaml'), 'version: 1\nrepository: repo.git\nstores:\n  shop: { service: "dir:live", exclude: ["app/motd"] }\n');
+  writeFileSync(
+    join(path, 'treekeeper.yaml'),
+    'version: 1\nrepository: repo.git\nstores:\n  shop: { service: "dir:live", exclude: ["app/motd"] }\n',
+  );
   expect((await run('backup', 'shop')).stdout).toMatch(/^shop: 4 added/);
   expect(statSync(join(path, 'repo.git')).isDirectory()).toBe(true);
   mkdirSync(join(path, 'below'));
   expect((await treekeeper(join(path, 'below'), ['backup', 'shop'])).stdout).toContain('shop: no change');
-  expect(await run('backup', 'shpo')).toMatchObject({ status: 2, stderr: expect.stringContaining('the stores of the configuration are: shop') });
+  expect(await run('backup', 'shpo')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('the stores of the configuration are: shop'),
+  });
 
   writeFileSync(join(path, 'treekeeper.yaml'), 'version: 1\nstorse: {}\n');
-  expect(await run('log')).toMatchObject({ status: 2, stderr: expect.stringContaining('treekeeper.yaml:2:1: the configuration has the unknown field storse') });
+  expect(await run('log')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('treekeeper.yaml:2:1: the configuration has the unknown field storse'),
+  });
   expect((await run('log', '--config', 'nowhere.yaml')).status).toBe(2);
 });
 
@@ -227,7 +258,13 @@ test('help and version answer, and what is not understood goes to stderr with ex
     const own = await run(verb, '--help');
     expect(own).toMatchObject({ status: 0, stdout: expect.stringContaining('Exit status') });
   }
-  for (const args of [['backpu'], ['backup'], ['backup', 'dir:live', '--no-such-flag'], ['restore', 'latest'], ['show', 'latest']]) {
+  for (const args of [
+    ['backpu'],
+    ['backup'],
+    ['backup', 'dir:live', '--no-such-flag'],
+    ['restore', 'latest'],
+    ['show', 'latest'],
+  ]) {
     const { status, stdout, stderr } = await run(...args);
     expect({ args, status, stdout }).toEqual({ args, status: 2, stdout: '' });
     expect(stderr).not.toBe('');
@@ -239,11 +276,22 @@ test('JSON on every verb is lines with a type, and errors have their code', asyn
   const { run, write } = space;
   expect(records((await run('backup', 'dir:live', '--json')).stdout).map(({ type }) => type)).toEqual(['backup']);
   write('app/new', '1');
-  const all = [['backup', 'dir:live', '-n'], ['diff', 'latest', 'dir:live'], ['log'], ['ls'], ['ls', '-l'], ['dump', 'dir:live'], ['check']];
-  for (const args of all) for (const record of records((await run(...args, '--json')).stdout)) expect(record.type).toMatch(/^[a-z]+$/);
+  const all = [
+    ['backup', 'dir:live', '-n'],
+    ['diff', 'latest', 'dir:live'],
+    ['log'],
+    ['ls'],
+    ['ls', '-l'],
+    ['dump', 'dir:live'],
+    ['check'],
+  ];
+  for (const args of all)
+    for (const record of records((await run(...args, '--json')).stdout)) expect(record.type).toMatch(/^[a-z]+$/);
   rmSync(join(space.path, 'live/app/motd'));
   const restored = records((await run('restore', 'latest', 'dir:live', '--json')).stdout);
-  expect(restored.filter(({ type }) => type === 'outcome')).toEqual([{ type: 'outcome', key: 'app/motd', status: 'created' }]);
+  expect(restored.filter(({ type }) => type === 'outcome')).toEqual([
+    { type: 'outcome', key: 'app/motd', status: 'created' },
+  ]);
   const failed = await run('show', 'latest:nothing', '--json');
   expect(records(failed.stdout)).toEqual([expect.objectContaining({ type: 'error', code: 'usage', exit: 2 })]);
 });
@@ -307,10 +355,16 @@ test('what is no repository of ours is told apart', async () => {
     expect(readdirSync(join(path, 'full'))).toEqual(['x']);
   }
   execFileSync('git', ['init', '-q', '--bare', '--object-format=sha256', join(path, 'sha256.git')]);
-  expect(await run('backup', 'dir:live', '--repo', 'sha256.git')).toMatchObject({ status: 1, stderr: expect.stringContaining('objectformat = sha256') });
+  expect(await run('backup', 'dir:live', '--repo', 'sha256.git')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('objectformat = sha256'),
+  });
   expect((await run('init', '--repo', 'new.git')).status).toBe(0);
   expect(await run('log', '--repo', 'new.git')).toMatchObject({ status: 0, stdout: '' });
-  expect(await run('ls', '--repo', 'new.git')).toMatchObject({ status: 2, stderr: expect.stringContaining('no snapshot yet') });
+  expect(await run('ls', '--repo', 'new.git')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('no snapshot yet'),
+  });
 });
 
 test('a store of a newer format, and one that nobody wrote so, are refused', async () => {
@@ -318,19 +372,24 @@ test('a store of a newer format, and one that nobody wrote so, are refused', asy
   const { path, run } = space;
   await run('backup', 'dir:live');
   const clone = join(path, 'clone');
-  const git = (...args: string[]) => execFileSync('git', ['-C', clone, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args]);
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', clone, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args]);
   execFileSync('git', ['clone', '-q', join(path, 'snapshots.git'), clone]);
   const manifest = join(clone, 'live/%store.json');
   const original = readFileSync(manifest, 'utf8');
 
   writeFileSync(manifest, original.replace('"format": 1', '"format": 2'));
   git('commit', '-qam', 'newer');
-  expect(await run('ls', '--repo', clone)).toMatchObject({ status: 1, stderr: expect.stringContaining('upgrade treekeeper') });
+  expect(await run('ls', '--repo', clone)).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('upgrade treekeeper'),
+  });
   expect((await run('backup', 'dir:live', '--repo', clone)).status).toBe(1);
 
   writeFileSync(manifest, original);
   writeFileSync(join(clone, 'live/needless%41'), 'x');
   git('add', '.');
   git('commit', '-qm', 'a name that no encoder makes');
-  for (const args of [['ls'], ['restore', 'latest', 'dir:live'], ['check']]) expect((await run(...args, '--repo', clone)).status).toBe(5);
+  for (const args of [['ls'], ['restore', 'latest', 'dir:live'], ['check']])
+    expect((await run(...args, '--repo', clone)).status).toBe(5);
 });

@@ -36,7 +36,10 @@ test.each([
   ['version: 2\n', 'f:1:10: version must be 1'],
   ['version: 1\nstores:\n  A B:\n    service: x\n', 'f:3:3: A B cannot be the name of a store'],
   ['version: 1\nstores:\n  a:\n    service: 3\n', 'f:4:14: stores.a.service must be string'],
-  ['version: 1\nstores:\n  a:\n    service: x\n    ephemeral: maybe\n', 'f:5:16: stores.a.ephemeral must be one of skip, record'],
+  [
+    'version: 1\nstores:\n  a:\n    service: x\n    ephemeral: maybe\n',
+    'f:5:16: stores.a.ephemeral must be one of skip, record',
+  ],
   ['version: 1\nstores:\n  a:\n    user: x\n', "f:4:5: stores.a must have required property 'service'"],
   ['version: 1\nversion: 1\n', 'f:2:1: Map keys must be unique'],
   ['version: 1\nstores: {a: {service: "x\n', 'f:3:1: Missing closing "quote'],

@@ -116,7 +116,12 @@ export function testService(subject: Subject): void {
     const node = (name: string, value: string) => leaf(opened.key(name), Buffer.from(value));
     await service.create([node('same', '1'), node('other', '1')]);
 
-    const outcomes = await service.create([node('new1', '1'), node('same', '1'), node('other', '2'), node('new2', '2')]);
+    const outcomes = await service.create([
+      node('new1', '1'),
+      node('same', '1'),
+      node('other', '2'),
+      node('new2', '2'),
+    ]);
     const expected: Outcome[] = [
       { status: 'created' },
       { status: 'exists', same: true },
@@ -131,8 +136,16 @@ export function testService(subject: Subject): void {
     await using opened = await subject.open();
     const { service } = opened;
     const key = opened.key('twice');
-    const outcomes = await service.create([leaf(key, Buffer.from('1')), leaf(key, Buffer.from('2')), leaf(key, Buffer.from('1'))]);
-    expect(outcomes).toEqual([{ status: 'created' }, { status: 'exists', same: false }, { status: 'exists', same: true }]);
+    const outcomes = await service.create([
+      leaf(key, Buffer.from('1')),
+      leaf(key, Buffer.from('2')),
+      leaf(key, Buffer.from('1')),
+    ]);
+    expect(outcomes).toEqual([
+      { status: 'created' },
+      { status: 'exists', same: false },
+      { status: 'exists', same: true },
+    ]);
   });
 
   test('attributes are part of what is compared', async () => {
@@ -153,7 +166,9 @@ export function testService(subject: Subject): void {
     await using opened = await subject.open();
     const { service } = opened;
     const parents = Array.from({ length: 10 }, (_, index) => leaf(opened.key(`d${index}`), null));
-    const nodes = Array.from({ length: 1_000 }, (_, index) => leaf(opened.key(`d${index % 10}/n${index}`), Buffer.from(`${index}`)));
+    const nodes = Array.from({ length: 1_000 }, (_, index) =>
+      leaf(opened.key(`d${index % 10}/n${index}`), Buffer.from(`${index}`)),
+    );
     const all = service.traits.parentsFirst ? [...parents, ...nodes] : nodes;
     expect((await service.create(all)).filter(({ status }) => status !== 'created')).toEqual([]);
     const found = names(await readAll(service)).filter((name) => name.includes('/n'));
@@ -163,8 +178,12 @@ export function testService(subject: Subject): void {
   test('nodes come in the order that the traits promise, and never twice', async () => {
     await using opened = await subject.open();
     const { service } = opened;
-    const tree = ['a', 'a!', 'a-b', 'a.', 'a/b', 'a/b/c', 'a0', 'b'].map((name) => leaf(opened.key(name), Buffer.from('1')));
-    const possible = tree.filter(({ key }) => service.traits.valueAndChildren || !/a(\/b)?$/.test(latin1(key)) || latin1(key).includes('c'));
+    const tree = ['a', 'a!', 'a-b', 'a.', 'a/b', 'a/b/c', 'a0', 'b'].map((name) =>
+      leaf(opened.key(name), Buffer.from('1')),
+    );
+    const possible = tree.filter(
+      ({ key }) => service.traits.valueAndChildren || !/a(\/b)?$/.test(latin1(key)) || latin1(key).includes('c'),
+    );
     for (const node of possible) await createWithParents(service, node);
     const found = names(await readAll(service));
     expect(new Set(found).size).toBe(found.length);
@@ -180,7 +199,8 @@ export function testService(subject: Subject): void {
     await using opened = await subject.open();
     const { service } = opened;
     await using other = await opened.second();
-    const nodes = (value: string) => Array.from({ length: 300 }, (_, index) => leaf(opened.key(`race${index}`), Buffer.from(value)));
+    const nodes = (value: string) =>
+      Array.from({ length: 300 }, (_, index) => leaf(opened.key(`race${index}`), Buffer.from(value)));
     const [first, second] = await Promise.all([service.create(nodes('1')), other.create(nodes('2'))]);
     for (const [index, outcome] of first.entries()) {
       const created = [outcome, second[index]].filter((one) => one?.status === 'created');
@@ -210,7 +230,9 @@ export function testService(subject: Subject): void {
   test('any tree that the service does not refuse comes back as it went in', async () => {
     const segment = fc.oneof(
       fc.constantFrom('a', 'b', 'A', '', '.', '..', '%', 'x.gpg'),
-      fc.uint8Array({ minLength: 1, maxLength: 12 }).map((random) => Buffer.from(random).toString('latin1').replaceAll('/', '')),
+      fc
+        .uint8Array({ minLength: 1, maxLength: 12 })
+        .map((random) => Buffer.from(random).toString('latin1').replaceAll('/', '')),
     );
     const key = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join('/'));
     const value = fc.uint8Array({ maxLength: 200 });
@@ -224,7 +246,8 @@ export function testService(subject: Subject): void {
           const node = leaf(opened.key(name), content);
           const outcome = await createWithParents(service, node);
           if (outcome.status === 'created') created.set(latin1(node.key), node);
-          else if (service.traits.valueAndChildren) expect(service.refuse(node)).toBe((outcome as { reason?: string }).reason);
+          else if (service.traits.valueAndChildren)
+            expect(service.refuse(node)).toBe((outcome as { reason?: string }).reason);
         }
         const found = new Map((await readAll(service)).nodes.map((node) => [latin1(node.key), node]));
         for (const [name, node] of created) expect(plain(found.get(name) as Node)).toEqual(plain(node));
@@ -242,7 +265,11 @@ function leaf(key: Uint8Array, value: Uint8Array | null): Node {
 async function createWithParents(service: Service, node: Node): Promise<Outcome> {
   const name = latin1(node.key);
   const parents: Node[] = [];
-  for (let slash = name.indexOf('/', 1); service.traits.parentsFirst && slash > 0; slash = name.indexOf('/', slash + 1)) {
+  for (
+    let slash = name.indexOf('/', 1);
+    service.traits.parentsFirst && slash > 0;
+    slash = name.indexOf('/', slash + 1)
+  ) {
     parents.push(leaf(Buffer.from(name.slice(0, slash), 'latin1'), null));
   }
   if (service.refuse(node) === undefined) await service.create(parents);
@@ -260,7 +287,9 @@ async function readAll(service: Service, prefixes: readonly Uint8Array[] = [], s
     last = event.type;
     if (event.type === 'end') ends += 1;
     // A batch's memory may be used again once the next one comes.
-    else for (const node of event.nodes) nodes.push({ ...node, key: Buffer.from(node.key), value: node.value && Buffer.from(node.value) });
+    else
+      for (const node of event.nodes)
+        nodes.push({ ...node, key: Buffer.from(node.key), value: node.value && Buffer.from(node.value) });
     if (event.type === 'batch') unreadable.push(...(event.unreadable ?? []));
   }
   expect(last).toBe('end');

@@ -40,6 +40,8 @@ test('what is excluded stays out even where it is included', () => {
 });
 
 test('the literal beginning of every include narrows what has to be read', () => {
-  const prefixes = compileSelection(['/app/**', '/b/x*', '/exact'], []).prefixes.map((prefix) => Buffer.from(prefix).toString());
+  const prefixes = compileSelection(['/app/**', '/b/x*', '/exact'], []).prefixes.map((prefix) =>
+    Buffer.from(prefix).toString(),
+  );
   expect(prefixes).toEqual(['/app/', '/b/x', '/exact']);
 });

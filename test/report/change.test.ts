@@ -30,7 +30,12 @@ test('an empty value, no value and no node are three different things', () => {
 });
 
 test('attributes are compared as they are written', () => {
-  expect(describeChange(side('a'), side('a', { executable: true }))).toEqual(['attributes:', '+{', '+  "executable": true', '+}']);
+  expect(describeChange(side('a'), side('a', { executable: true }))).toEqual([
+    'attributes:',
+    '+{',
+    '+  "executable": true',
+    '+}',
+  ]);
 });
 
 test('a value that is not at hand is said to be so', () => {

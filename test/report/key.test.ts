@@ -20,7 +20,10 @@ test.each([
 });
 
 test('any key that is shown can be typed again, and shows no control character', () => {
-  const key = fc.oneof(fc.uint8Array(), fc.string({ unit: 'binary' }).map((text) => new Uint8Array(Buffer.from(text))));
+  const key = fc.oneof(
+    fc.uint8Array(),
+    fc.string({ unit: 'binary' }).map((text) => new Uint8Array(Buffer.from(text))),
+  );
   fc.assert(
     fc.property(key, (original) => {
       const text = formatKey(original);

@@ -11,8 +11,20 @@ function capture(options: { json: boolean; quiet: boolean }, isTTY = false) {
 
 test('JSON keeps bytes, 64-bit integers and absence apart', () => {
   const { printer, out } = capture({ json: true, quiet: false });
-  printer.print({ type: 'node', key: Buffer.from('/a'), value: Uint8Array.of(0xff), revision: 2n ** 63n, none: undefined, empty: null }, 'text');
-  expect(out()).toBe('{"type":"node","key":"/a","value":{"base64":"/w=="},"revision":"9223372036854775808","empty":null}\n');
+  printer.print(
+    {
+      type: 'node',
+      key: Buffer.from('/a'),
+      value: Uint8Array.of(0xff),
+      revision: 2n ** 63n,
+      none: undefined,
+      empty: null,
+    },
+    'text',
+  );
+  expect(out()).toBe(
+    '{"type":"node","key":"/a","value":{"base64":"/w=="},"revision":"9223372036854775808","empty":null}\n',
+  );
 });
 
 test('data goes to stdout and talk to stderr, in text and in JSON', () => {
@@ -29,7 +41,13 @@ test('an error is a line of fact and a line of hint, and in JSON a record with i
   const { printer, out, err } = capture({ json: true, quiet: true });
   printer.fail(new TreekeeperError('locked', 'another run holds it', { hint: 'wait' }));
   expect(err()).toBe('treekeeper: another run holds it\n  hint: wait\n');
-  expect(JSON.parse(out())).toEqual({ type: 'error', code: 'locked', exit: 11, message: 'another run holds it', hint: 'wait' });
+  expect(JSON.parse(out())).toEqual({
+    type: 'error',
+    code: 'locked',
+    exit: 11,
+    message: 'another run holds it',
+    hint: 'wait',
+  });
 });
 
 test('progress shows on a terminal only, and is gone before anything else is printed', () => {

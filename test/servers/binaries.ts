@@ -7,7 +7,9 @@ const fetched = fileURLToPath(new URL('../../.servers/root/usr/bin', import.meta
 
 /** The path of a server's program, on PATH or where fetch.sh put it; `undefined` where there is none. */
 export function findBinary(name: string): string | undefined {
-  return [...(process.env['PATH'] ?? '').split(delimiter), fetched].map((directory) => join(directory, name)).find(isExecutable);
+  return [...(process.env['PATH'] ?? '').split(delimiter), fetched]
+    .map((directory) => join(directory, name))
+    .find(isExecutable);
 }
 
 /** The same for a program that is known to be there. */
@@ -24,8 +26,11 @@ export function binary(name: string): string {
 export function describeWith(...programs: readonly string[]): typeof describe | typeof describe.skip {
   const missing = programs.filter((program) => findBinary(program) === undefined);
   if (missing.length === 0) return describe;
-  if (process.env['REQUIRE_SERVERS'] === '1') throw new Error(`the tests need ${missing.join(', ')}; run test/servers/fetch.sh`);
-  console.warn(`skipped, since there is no ${missing.join(', ')}: put it on PATH, or run test/servers/fetch.sh on Debian`);
+  if (process.env['REQUIRE_SERVERS'] === '1')
+    throw new Error(`the tests need ${missing.join(', ')}; run test/servers/fetch.sh`);
+  console.warn(
+    `skipped, since there is no ${missing.join(', ')}: put it on PATH, or run test/servers/fetch.sh on Debian`,
+  );
   return describe.skip;
 }
 

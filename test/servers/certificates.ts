@@ -32,7 +32,19 @@ export function makeCertificates(directory: string): Certificates {
     return { certFile, keyFile, cert: readFileSync(certFile), key: readFileSync(keyFile) };
   };
   const authority = (name: string) => {
-    openssl('req', '-x509', ...curve, '-keyout', `${name}.key`, '-out', `${name}.pem`, '-days', '30', '-subj', `/CN=${name}`);
+    openssl(
+      'req',
+      '-x509',
+      ...curve,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.pem`,
+      '-days',
+      '30',
+      '-subj',
+      `/CN=${name}`,
+    );
     return load(name);
   };
   const signed = (name: string, commonName: string, ...validity: string[]) => {
@@ -42,7 +54,10 @@ export function makeCertificates(directory: string): Certificates {
     return load(name);
   };
 
-  writeFileSync(join(directory, 'extensions'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n');
+  writeFileSync(
+    join(directory, 'extensions'),
+    'subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n',
+  );
   const ca = authority('ca');
   const otherCa = authority('other-ca');
   return {

@@ -30,7 +30,13 @@ export interface Etcd extends AsyncDisposable {
   enableAuth(): Promise<void>;
 }
 
-export async function startEtcd({ nodes = 1, tls = false, clientCert = false, expired = false, args = [] }: EtcdOptions = {}): Promise<Etcd> {
+export async function startEtcd({
+  nodes = 1,
+  tls = false,
+  clientCert = false,
+  expired = false,
+  args = [],
+}: EtcdOptions = {}): Promise<Etcd> {
   const directory = await temporaryDirectory();
   const certificates = tls || clientCert || expired ? makeCertificates(directory.path) : undefined;
   const ports = await freePorts(nodes * 2);
@@ -47,7 +53,8 @@ export async function startEtcd({ nodes = 1, tls = false, clientCert = false, ex
       const peers = ['--initial-advertise-peer-urls', peer(index), '--initial-cluster', cluster];
       const timing = ['--heartbeat-interval', '50', '--election-timeout', '500'];
       const secure = shown ? ['--cert-file', shown.certFile, '--key-file', shown.keyFile] : [];
-      const mutual = clientCert && certificates ? ['--client-cert-auth', '--trusted-ca-file', certificates.ca.certFile] : [];
+      const mutual =
+        clientCert && certificates ? ['--client-cert-auth', '--trusted-ca-file', certificates.ca.certFile] : [];
       const all = [...own, ...urls, ...peers, ...timing, ...secure, ...mutual, ...args];
       return startServer(binary('etcd'), all, directory.path, () => isHealthy(url, certificates?.client));
     }),
@@ -58,9 +65,18 @@ export async function startEtcd({ nodes = 1, tls = false, clientCert = false, ex
   const ctl = async (...command: readonly string[]) => {
     const urls = endpoints.map(({ port }) => `${certificates ? 'https' : 'http'}://127.0.0.1:${port}`).join(',');
     const trust = certificates
-      ? ['--cacert', certificates.ca.certFile, '--cert', certificates.client.certFile, '--key', certificates.client.keyFile]
+      ? [
+          '--cacert',
+          certificates.ca.certFile,
+          '--cert',
+          certificates.client.certFile,
+          '--key',
+          certificates.client.keyFile,
+        ]
       : [];
-    const { stdout } = await run(binary('etcdctl'), ['--endpoints', urls, ...trust, ...user, ...command], { maxBuffer: 2 ** 28 });
+    const { stdout } = await run(binary('etcdctl'), ['--endpoints', urls, ...trust, ...user, ...command], {
+      maxBuffer: 2 ** 28,
+    });
     return stdout;
   };
 
@@ -68,7 +84,12 @@ export async function startEtcd({ nodes = 1, tls = false, clientCert = false, ex
     endpoints,
     servers,
     certificates,
-    address: { endpoints, root: new Uint8Array(), timeout: 5_000, ...(certificates && { tls: { ca: certificates.ca.cert } }) },
+    address: {
+      endpoints,
+      root: new Uint8Array(),
+      timeout: 5_000,
+      ...(certificates && { tls: { ca: certificates.ca.cert } }),
+    },
     ctl,
 
     async enableAuth() {

@@ -21,7 +21,12 @@ process.once('exit', () => {
 });
 
 /** Starts a program and waits until `isReady`. Its output goes to a file, which is told where it dies before that. */
-export async function startServer(command: string, args: readonly string[], directory: string, isReady: () => Promise<boolean>): Promise<Server> {
+export async function startServer(
+  command: string,
+  args: readonly string[],
+  directory: string,
+  isReady: () => Promise<boolean>,
+): Promise<Server> {
   const log = join(directory, `${Math.random().toString(36).slice(2)}.log`);
   const output = openSync(log, 'w');
   const child = spawn(command, args, { stdio: ['ignore', output, output], cwd: directory });
@@ -31,7 +36,8 @@ export async function startServer(command: string, args: readonly string[], dire
 
   const deadline = Date.now() + 60_000;
   while (!(await isReady().catch(() => false))) {
-    if (child.exitCode !== null || Date.now() > deadline) throw new Error(`${command} did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`);
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(`${command} did not start:\n${readFileSync(log, 'utf8').slice(-2_000)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
@@ -53,7 +59,9 @@ export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, () => {
       const server = createServer();
-      return new Promise<typeof server>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server)));
+      return new Promise<typeof server>((resolve, reject) =>
+        server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server)),
+      );
     }),
   );
   const ports = servers.map((server) => (server.address() as { port: number }).port);

@@ -7,10 +7,27 @@ const root = (text: string) => Buffer.from(text, 'latin1');
 test.each([
   ['etcd://h', { kind: 'etcd', tls: false, endpoints: [{ host: 'h', port: 2379 }], root: root('') }],
   ['etcd://h:1/', { kind: 'etcd', tls: false, endpoints: [{ host: 'h', port: 1 }], root: root('') }],
-  ['etcd+tls://a:1,b:2/app', { kind: 'etcd', tls: true, endpoints: [{ host: 'a', port: 1 }, { host: 'b', port: 2 }], root: root('/app') }],
-  ['etcd://[::1]:2379/app/', { kind: 'etcd', tls: false, endpoints: [{ host: '::1', port: 2379 }], root: root('/app/') }],
+  [
+    'etcd+tls://a:1,b:2/app',
+    {
+      kind: 'etcd',
+      tls: true,
+      endpoints: [
+        { host: 'a', port: 1 },
+        { host: 'b', port: 2 },
+      ],
+      root: root('/app'),
+    },
+  ],
+  [
+    'etcd://[::1]:2379/app/',
+    { kind: 'etcd', tls: false, endpoints: [{ host: '::1', port: 2379 }], root: root('/app/') },
+  ],
   ['etcd://h/a%FF%2Fb', { kind: 'etcd', tls: false, endpoints: [{ host: 'h', port: 2379 }], root: root('/a\xff/b') }],
-  ['zookeeper://h/chroot/', { kind: 'zookeeper', tls: false, endpoints: [{ host: 'h', port: 2181 }], root: root('/chroot') }],
+  [
+    'zookeeper://h/chroot/',
+    { kind: 'zookeeper', tls: false, endpoints: [{ host: 'h', port: 2181 }], root: root('/chroot') },
+  ],
   ['consul://h/app/', { kind: 'consul', tls: false, endpoints: [{ host: 'h', port: 8500 }], root: root('app/') }],
   ['dir:./x:y', { kind: 'dir', path: './x:y' }],
 ])('takes %s apart', (text, address) => {
@@ -41,6 +58,8 @@ test('credentials in a URL are refused without being repeated', () => {
     expect.unreachable();
   } catch (thrown) {
     expect(thrown).toBeInstanceOf(TreekeeperError);
-    expect(JSON.stringify([(thrown as TreekeeperError).message, (thrown as TreekeeperError).hint])).not.toContain('hunter2');
+    expect(JSON.stringify([(thrown as TreekeeperError).message, (thrown as TreekeeperError).hint])).not.toContain(
+      'hunter2',
+    );
   }
 });

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDir } from '../../src/services/dir.ts';
@@ -35,7 +44,9 @@ async function readEvents(path: string): Promise<ReadEvent[]> {
 
 async function readKeys(path: string): Promise<string[]> {
   const events = await readEvents(path);
-  return events.flatMap((event) => (event.type === 'batch' ? event.nodes.map(({ key }) => Buffer.from(key).toString()) : []));
+  return events.flatMap((event) =>
+    event.type === 'batch' ? event.nodes.map(({ key }) => Buffer.from(key).toString()) : [],
+  );
 }
 
 const node = (key: string, value: string | null, executable = false) => ({
@@ -150,7 +161,12 @@ test.skipIf(process.getuid?.() === 0)('what this user may not read is unreadable
   writeFileSync(join(path, 'secret'), '1');
   chmodSync(join(path, 'secret'), 0);
   chmodSync(join(path, 'closed'), 0);
-  const unreadable = (await readEvents(path)).flatMap((event) => (event.type === 'batch' ? (event.unreadable ?? []) : []));
+  const unreadable = (await readEvents(path)).flatMap((event) =>
+    event.type === 'batch' ? (event.unreadable ?? []) : [],
+  );
   chmodSync(join(path, 'closed'), 0o700);
-  expect(unreadable.map(({ key, subtree }) => `${Buffer.from(key)} ${subtree}`).sort()).toEqual(['closed true', 'secret false']);
+  expect(unreadable.map(({ key, subtree }) => `${Buffer.from(key)} ${subtree}`).sort()).toEqual([
+    'closed true',
+    'secret false',
+  ]);
 });

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openEtcd } from '../../src/services/etcd.ts';
 import type { EtcdAddress } from '../../src/services/etcd/client.ts';
+import { openEtcd } from '../../src/services/etcd.ts';
 import { RestartRead, type Service } from '../../src/services/service.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
 import { testService } from '../contract/service.ts';
@@ -52,7 +52,8 @@ describe('one node', () => {
   });
   afterAll(() => etcd[Symbol.asyncDispose]());
 
-  const open = (root: string, address: Partial<EtcdAddress> = {}) => openEtcd({ ...etcd.address, root: Buffer.from(root, 'latin1'), ...address });
+  const open = (root: string, address: Partial<EtcdAddress> = {}) =>
+    openEtcd({ ...etcd.address, root: Buffer.from(root, 'latin1'), ...address });
 
   testService({
     async open() {
@@ -95,7 +96,9 @@ describe('one node', () => {
 
   test('all pages are of one moment, whatever is written meanwhile', async () => {
     await using service = open('/pages');
-    await service.create(Array.from({ length: 3_000 }, (_, index) => node(`/pages/${String(index).padStart(5, '0')}`, 'before')));
+    await service.create(
+      Array.from({ length: 3_000 }, (_, index) => node(`/pages/${String(index).padStart(5, '0')}`, 'before')),
+    );
     const values = new Set<string>();
     let seen = 0;
     for await (const event of service.read()) {
@@ -135,7 +138,8 @@ describe('one node', () => {
     await etcd.ctl('put', '/leased/b', '1');
     await using service = open('/leased/');
     const found: unknown[] = [];
-    for await (const event of service.read()) if (event.type === 'batch') found.push(...event.nodes.map(({ ephemeral }) => ephemeral));
+    for await (const event of service.read())
+      if (event.type === 'batch') found.push(...event.nodes.map(({ ephemeral }) => ephemeral));
     expect(found).toEqual([{ lease, ttl: '600' }, undefined]);
   });
 
@@ -148,7 +152,8 @@ describe('one node', () => {
     await fc.assert(
       fc.asyncProperty(keys, keys, fc.infiniteStream(values), async (existing, wanted, contents) => {
         const base = `/prop/${round++}/`;
-        const make = (numbers: number[]) => numbers.map((number) => node(`${base}${number}`, contents.next().value ?? new Uint8Array()));
+        const make = (numbers: number[]) =>
+          numbers.map((number) => node(`${base}${number}`, contents.next().value ?? new Uint8Array()));
         await service.create(make(existing));
         const before = await stored(etcd, base);
 
@@ -172,8 +177,16 @@ describe('one node', () => {
 
   test('a value that the server does not take fails alone', async () => {
     await using service = open('/large');
-    const outcomes = await service.create([node('/large/a', '1'), node('/large/b', Buffer.alloc(1_700_000)), node('/large/c', '3')]);
-    expect(outcomes).toEqual([{ status: 'created' }, { status: 'failed', reason: 'request is too large' }, { status: 'created' }]);
+    const outcomes = await service.create([
+      node('/large/a', '1'),
+      node('/large/b', Buffer.alloc(1_700_000)),
+      node('/large/c', '3'),
+    ]);
+    expect(outcomes).toEqual([
+      { status: 'created' },
+      { status: 'failed', reason: 'request is too large' },
+      { status: 'created' },
+    ]);
   });
 
   test('an etcd that does not answer is told within the timeout', async () => {
@@ -181,7 +194,10 @@ describe('one node', () => {
     etcd.servers[0]?.pause();
     const start = Date.now();
     try {
-      await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('did not answer within 0.7 s') });
+      await expect(readKeys(service)).rejects.toMatchObject({
+        code: 'unreachable',
+        message: expect.stringContaining('did not answer within 0.7 s'),
+      });
       await expect(service.create([node('/x', '1')])).rejects.toMatchObject({ code: 'unreachable' });
       await expect(service.identity()).rejects.toMatchObject({ code: 'unreachable' });
     } finally {
@@ -218,7 +234,8 @@ describe('limits and users', () => {
     await etcd.ctl('put', '/app/x', '1');
     await etcd.ctl('put', '/other', '1');
     await etcd.enableAuth();
-    const open = (root: string, access: Partial<EtcdAddress>) => openEtcd({ ...etcd.address, root: Buffer.from(root), ...access });
+    const open = (root: string, access: Partial<EtcdAddress>) =>
+      openEtcd({ ...etcd.address, root: Buffer.from(root), ...access });
     const bob = { user: 'bob', password: 'bobpw' };
 
     await using everything = open('', { user: 'root', password: 'rootpw' });
@@ -230,7 +247,10 @@ describe('limits and users', () => {
     expect(await own.identity()).toMatchObject({ version: expect.stringMatching(/^3\./) });
 
     await using tooMuch = open('', bob);
-    await expect(readKeys(tooMuch)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('does not let the user bob read') });
+    await expect(readKeys(tooMuch)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('does not let the user bob read'),
+    });
     expect(await readKeys(tooMuch, [Buffer.from('/app/')])).toEqual(['/app/x', '/app/y']);
     expect(await tooMuch.create([node('/app/z', '1'), node('/no', '1')])).toEqual([
       { status: 'created' },
@@ -243,10 +263,16 @@ describe('limits and users', () => {
     expect(events[0]).toMatchObject({ unreadable: [{ key: Buffer.from('/app'), subtree: false }] });
 
     await using wrong = open('', { user: 'bob', password: 'hunter2' });
-    await expect(readKeys(wrong)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('does not accept the user or the password') });
+    await expect(readKeys(wrong)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('does not accept the user or the password'),
+    });
     await expect(readKeys(wrong)).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
     await using nobody = open('', {});
-    await expect(readKeys(nobody)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('wants a user') });
+    await expect(readKeys(nobody)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('wants a user'),
+    });
   });
 
   test('a token that the server forgot is asked for anew', async () => {
@@ -285,7 +311,8 @@ describe('connections', () => {
     await using service = openEtcd(address);
     return await readKeys(service);
   };
-  const refused = (fact: string) => expect.objectContaining({ code: 'unreachable', message: expect.stringContaining(fact), hint: expect.anything() });
+  const refused = (fact: string) =>
+    expect.objectContaining({ code: 'unreachable', message: expect.stringContaining(fact), hint: expect.anything() });
   const at = (port: number, more: Partial<EtcdAddress> = {}): EtcdAddress => ({
     endpoints: [{ host: '127.0.0.1', port }],
     root: new Uint8Array(),
@@ -297,22 +324,30 @@ describe('connections', () => {
     await using etcd = await startEtcd({ tls: true });
     const { address, certificates } = etcd;
     expect(await reading(address)).toEqual([]);
-    await expect(reading({ ...address, tls: { ca: certificates?.otherCa.cert as Buffer } })).rejects.toThrow(refused('authority that is not trusted'));
+    await expect(reading({ ...address, tls: { ca: certificates?.otherCa.cert as Buffer } })).rejects.toThrow(
+      refused('authority that is not trusted'),
+    );
     await expect(reading({ ...address, tls: {} })).rejects.toThrow(refused('authority that is not trusted'));
-    await expect(reading({ ...address, tls: undefined, timeout: 1_500 })).rejects.toThrow(refused('does not answer as an etcd does'));
+    await expect(reading({ ...address, tls: undefined, timeout: 1_500 })).rejects.toThrow(
+      refused('does not answer as an etcd does'),
+    );
   });
 
   test('with a client certificate, and without', async () => {
     await using etcd = await startEtcd({ clientCert: true });
     const { address, certificates } = etcd;
-    const { cert, key } = certificates?.client as { cert: Buffer; key: Buffer };
+    const { cert, key } = certificates?.client ?? {};
+    if (!cert || !key) throw new Error('no client certificate was made');
     expect(await reading({ ...address, tls: { ...address.tls, cert, key } })).toEqual([]);
     await expect(reading(address)).rejects.toThrow(refused('wants a client certificate'));
   });
 
   test('an expired certificate', async () => {
     await using etcd = await startEtcd({ expired: true });
-    await expect(reading(etcd.address)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('has expired') });
+    await expect(reading(etcd.address)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('has expired'),
+    });
   });
 
   test('TLS to a port without', async () => {
@@ -323,7 +358,10 @@ describe('connections', () => {
   test('nobody there', async () => {
     await expect(reading(at(1))).rejects.toThrow(refused('refuses the connection'));
     const noName = { ...at(1), endpoints: [{ host: 'no-such-host.invalid', port: 1 }] };
-    await expect(reading(noName)).rejects.toMatchObject({ code: 'unreachable', message: expect.stringContaining('cannot be resolved') });
+    await expect(reading(noName)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('cannot be resolved'),
+    });
   });
 
   test.each([

@@ -50,7 +50,11 @@ export function build(store: ObjectSink, items: readonly Item[], manifest: Manif
   const builder = buildTree({ layout: layouts[manifest.service], root: manifest.root, sink: store, ordered });
   for (const { key, value, attributes } of items) {
     const stored = value === null ? null : { oid: store.blob(Buffer.from(value, 'latin1')), encrypted: false };
-    builder.add(Buffer.from(key, 'latin1'), stored, attributes === undefined ? undefined : store.blob(Buffer.from(attributes)));
+    builder.add(
+      Buffer.from(key, 'latin1'),
+      stored,
+      attributes === undefined ? undefined : store.blob(Buffer.from(attributes)),
+    );
   }
   return builder.finish(store.blob(encodeManifest(manifest)));
 }
@@ -62,13 +66,19 @@ export async function open(store: Memory, tree: Oid): Promise<Snapshot> {
 /** Everything in a snapshot, in the order of the walk. */
 export async function walk(snapshot: Snapshot, below?: string): Promise<Item[]> {
   const entries: Entry[] = [];
-  await walkSnapshot(snapshot, (entry) => entries.push(entry), below === undefined ? undefined : Buffer.from(below, 'latin1'));
+  await walkSnapshot(
+    snapshot,
+    (entry) => entries.push(entry),
+    below === undefined ? undefined : Buffer.from(below, 'latin1'),
+  );
   const items: Item[] = [];
   for (const { key, value, attributes } of entries) {
     items.push({
       key: Buffer.from(key).toString('latin1'),
       value: value && Buffer.from(await snapshot.source.readBlob(value.oid)).toString('latin1'),
-      ...(attributes !== undefined && { attributes: Buffer.from(await snapshot.source.readBlob(attributes)).toString() }),
+      ...(attributes !== undefined && {
+        attributes: Buffer.from(await snapshot.source.readBlob(attributes)).toString(),
+      }),
     });
   }
   return items;

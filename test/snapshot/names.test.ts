@@ -35,7 +35,13 @@ describe('the rules', () => {
 
   test('rule 6: siblings that differ only in case have their capitals escaped, and nobody else', () => {
     const namesOf = nameSiblings(['Foo', 'foo', 'Bar', 'CON', 'con']);
-    expect(['Foo', 'foo', 'Bar', 'CON', 'con'].map((segment) => namesOf(segment)[0])).toEqual(['%46oo', 'foo', 'Bar', '%43%4F%4E', '%63on']);
+    expect(['Foo', 'foo', 'Bar', 'CON', 'con'].map((segment) => namesOf(segment)[0])).toEqual([
+      '%46oo',
+      'foo',
+      'Bar',
+      '%43%4F%4E',
+      '%63on',
+    ]);
   });
 
   test('rule 7: a long segment is cut into directories, never inside an escape', () => {
@@ -51,33 +57,50 @@ describe('the rules', () => {
   test('rule 8: a path that is too long goes by the hash of its key, with the key beside it', async () => {
     const store = memory();
     const key = `/${Array.from({ length: 60 }, () => 'fifteen-letters').join('/')}`;
-    const tree = build(store, [{ key, value: 'deep' }, { key: '/a', value: '1' }], manifestOf('etcd'));
+    const tree = build(
+      store,
+      [
+        { key, value: 'deep' },
+        { key: '/a', value: '1' },
+      ],
+      manifestOf('etcd'),
+    );
     const found = (await paths(store, tree)).filter((path) => path.startsWith('%long/'));
-    expect(found).toEqual([expect.stringMatching(/^%long\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/), expect.stringMatching(/%key$/)]);
-    expect(await walk(await open(store, tree))).toEqual([{ key: '/a', value: '1' }, { key, value: 'deep' }]);
+    expect(found).toEqual([
+      expect.stringMatching(/^%long\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/),
+      expect.stringMatching(/%key$/),
+    ]);
+    expect(await walk(await open(store, tree))).toEqual([
+      { key: '/a', value: '1' },
+      { key, value: 'deep' },
+    ]);
   });
 });
 
 describe('any set of keys', () => {
-  test.each(['etcd', 'consul'] as const)('comes back byte for byte from %s, under names that any system takes', async (service) => {
-    const keys = fc.uniqueArray(anyKey, { minLength: 1, maxLength: 300 });
-    let seen = 0;
-    for (let seed = Date.now() % 2 ** 31; seen < campaign / 2; seed++) {
-      await fc.assert(
-        fc.asyncProperty(keys, async (names) => {
-          const items = names.filter((key) => key !== '').map((key): Item => ({ key, value: key.slice(0, 20) }));
-          seen += items.length;
-          const store = memory();
-          const tree = build(store, items, manifestOf(service));
-          expect((await walk(await open(store, tree))).sort(byKey)).toEqual(items.sort(byKey));
-          for (const path of await paths(store, tree)) checkPortable(path);
-          const folded = (await paths(store, tree)).map((path) => path.toLowerCase());
-          expect(new Set(folded).size).toBe(folded.length);
-        }),
-        { numRuns: 10, seed },
-      );
-    }
-  }, 600_000);
+  test.each(['etcd', 'consul'] as const)(
+    'comes back byte for byte from %s, under names that any system takes',
+    async (service) => {
+      const keys = fc.uniqueArray(anyKey, { minLength: 1, maxLength: 300 });
+      let seen = 0;
+      for (let seed = Date.now() % 2 ** 31; seen < campaign / 2; seed++) {
+        await fc.assert(
+          fc.asyncProperty(keys, async (names) => {
+            const items = names.filter((key) => key !== '').map((key): Item => ({ key, value: key.slice(0, 20) }));
+            seen += items.length;
+            const store = memory();
+            const tree = build(store, items, manifestOf(service));
+            expect((await walk(await open(store, tree))).sort(byKey)).toEqual(items.sort(byKey));
+            for (const path of await paths(store, tree)) checkPortable(path);
+            const folded = (await paths(store, tree)).map((path) => path.toLowerCase());
+            expect(new Set(folded).size).toBe(folded.length);
+          }),
+          { numRuns: 10, seed },
+        );
+      }
+    },
+    600_000,
+  );
 
   test('every hostile segment beside every other, in one directory', async () => {
     const store = memory();
@@ -94,16 +117,38 @@ describe('the decoder', () => {
   test('takes a name only if the encoder makes it: of random names, each is refused or comes out as it went in', async () => {
     const fragment = fc.oneof(
       anySegment.map((segment) => segment.slice(0, 12).replaceAll('\0', '')),
-      fc.constantFrom('%2F', '%2f', '%', '%_', '%41', 'A', '.gpg', '%attrs.json', '%value', '%null', '%+', 'con', '%63on', '-', '.', '%2E'),
+      fc.constantFrom(
+        '%2F',
+        '%2f',
+        '%',
+        '%_',
+        '%41',
+        'A',
+        '.gpg',
+        '%attrs.json',
+        '%value',
+        '%null',
+        '%+',
+        'con',
+        '%63on',
+        '-',
+        '.',
+        '%2E',
+      ),
     );
     const name = fc.array(fragment, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(''));
-    const names = fc.uniqueArray(name.filter((text) => text !== ''), { minLength: 1, maxLength: 5 });
+    const names = fc.uniqueArray(
+      name.filter((text) => text !== ''),
+      { minLength: 1, maxLength: 5 },
+    );
     await fc.assert(
       fc.asyncProperty(names, fc.boolean(), async (chosen, asDirectory) => {
         const store = memory();
         const oid = store.blob(Buffer.from('x'));
         const leaf = store.tree(encodeTree([{ mode: '100644', name: '%null', oid: store.blob(new Uint8Array()) }]));
-        const entries = chosen.map((text) => (asDirectory ? { mode: '40000', name: text, oid: leaf } : { mode: '100644', name: text, oid }));
+        const entries = chosen.map((text) =>
+          asDirectory ? { mode: '40000', name: text, oid: leaf } : { mode: '100644', name: text, oid },
+        );
         const tree = encodeTree(entries);
         try {
           const directory = await decodeDirectory(entries, store, 'store');
@@ -139,14 +184,20 @@ describe('the decoder', () => {
     ['a submodule', '160000'],
   ])('refuses %s', async (_what, mode) => {
     const store = memory();
-    await expect(decodeDirectory([{ mode, name: 'x', oid: store.blob(new Uint8Array()) }], store, 'store')).rejects.toSatisfy(isIntegrity);
+    await expect(
+      decodeDirectory([{ mode, name: 'x', oid: store.blob(new Uint8Array()) }], store, 'store'),
+    ).rejects.toSatisfy(isIntegrity);
   });
 
   test('refuses a node that is there twice', async () => {
     const store = memory();
     const oid = store.blob(Buffer.from('x'));
     const file = (name: string) => ({ mode: '100644', name, oid });
-    for (const names of [['x', 'x.gpg'], ['%value', '%null'], ['%value', '%value.gpg']]) {
+    for (const names of [
+      ['x', 'x.gpg'],
+      ['%value', '%null'],
+      ['%value', '%value.gpg'],
+    ]) {
       await expect(decodeDirectory(names.map(file), store, 'store')).rejects.toSatisfy(isIntegrity);
     }
   });

@@ -17,11 +17,14 @@ import { build, byKey, type Item, manifestOf, memory, open, paths, walk } from '
 test('twenty thousand hostile keys pass fsck, a suspicious push and a suspicious clone, and come back', async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: path, encoding: 'utf8', stdio: 'pipe', maxBuffer: 2 ** 28 });
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: path, encoding: 'utf8', stdio: 'pipe', maxBuffer: 2 ** 28 });
   const seed = Date.now() % 2 ** 31;
   console.info(`seed ${seed}`);
   const random = fc.sample(anyKey, { seed, numRuns: 24_000 }).map((key) => `/${key}`);
-  const keys = [...new Set([...hostileSegments.map((segment) => `/${segment}`), ...random])].filter((key) => key !== '/');
+  const keys = [...new Set([...hostileSegments.map((segment) => `/${segment}`), ...random])].filter(
+    (key) => key !== '/',
+  );
   const items: Item[] = keys.slice(0, 20_000).map((key, index) => ({ key, value: `${index}\0\xff` }));
   expect(items.length).toBe(20_000);
 
@@ -36,7 +39,8 @@ test('twenty thousand hostile keys pass fsck, a suspicious push and a suspicious
 
   expect(git('-C', 'repo.git', 'fsck', '--strict', '--no-progress')).toBe('');
   git('init', '-q', '--bare', 'remote.git');
-  for (const setting of ['receive.fsckObjects', 'core.protectHFS', 'core.protectNTFS']) git('-C', 'remote.git', 'config', setting, 'true');
+  for (const setting of ['receive.fsckObjects', 'core.protectHFS', 'core.protectNTFS'])
+    git('-C', 'remote.git', 'config', setting, 'true');
   git('-C', 'repo.git', 'push', '-q', join(path, 'remote.git'), 'main');
   git('clone', '-q', '-b', 'main', '-c', 'core.protectHFS=true', '-c', 'core.protectNTFS=true', 'remote.git', 'clone');
   expect(git('-C', 'clone', 'status', '--porcelain')).toBe('');
@@ -45,7 +49,9 @@ test('twenty thousand hostile keys pass fsck, a suspicious push and a suspicious
   const copied = copyTree(store, join(path, 'clone', 's'));
   expect(copied).toBe(tree);
   expect((await walk(await open(store, copied))).sort(byKey)).toEqual(items.toSorted(byKey));
-  expect(git('-C', 'clone', 'ls-tree', '-r', '--name-only', 'HEAD:s').trim().split('\n').sort()).toEqual((await paths(store, copied)).sort());
+  expect(git('-C', 'clone', 'ls-tree', '-r', '--name-only', 'HEAD:s').trim().split('\n').sort()).toEqual(
+    (await paths(store, copied)).sort(),
+  );
 }, 240_000);
 
 /** Turns files on the disk back into objects, with nothing but their names and bytes. */

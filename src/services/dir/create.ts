@@ -15,7 +15,10 @@ export async function createNode(top: Buffer, node: Node): Promise<Outcome> {
     const path = Buffer.concat([top, Buffer.from('/'), node.key]);
     const stray = await strayParent(top, Buffer.from(node.key));
     if (stray !== undefined) return { status: 'failed', reason: stray };
-    const created = node.value === null ? await makeDirectory(path) : await writeFile(path, node.value, node.attributes?.['executable'] === true);
+    const created =
+      node.value === null
+        ? await makeDirectory(path)
+        : await writeFile(path, node.value, node.attributes?.['executable'] === true);
     return created ? { status: 'created' } : { status: 'exists', same: await isSame(path, node) };
   } catch (error) {
     return { status: 'failed', reason: reasonOf(error) };
@@ -42,7 +45,13 @@ async function makeDirectory(path: Buffer): Promise<boolean> {
 
 /** Writes under a temporary name and links that to the right one, which is atomic and fails where there is anything. */
 async function writeFile(path: Buffer, value: Uint8Array, executable: boolean): Promise<boolean> {
-  if (await lstat(path).then(() => true, () => false)) return false;
+  if (
+    await lstat(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    return false;
   const directory = path.subarray(0, path.lastIndexOf('/') + 1);
   const temporary = Buffer.concat([directory, Buffer.from(temporaryName())]);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -1,4 +1,4 @@
-import { constants, type BigIntStats } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, opendir } from 'node:fs/promises';
 import { reasonOf } from '../../errors.ts';
 import type { Node } from '../../snapshot/node.ts';
@@ -66,7 +66,13 @@ export async function* readTree(top: Buffer, signal: AbortSignal | undefined): A
 
   const moved = await countMoved(top, seen);
   if (moved === 0) yield { type: 'end', consistency: 'quiescent', revision: undefined };
-  else yield { type: 'end', consistency: 'fuzzy', window: `${moved} moved within ${Date.now() - start} ms`, revision: undefined };
+  else
+    yield {
+      type: 'end',
+      consistency: 'fuzzy',
+      window: `${moved} moved within ${Date.now() - start} ms`,
+      revision: undefined,
+    };
 }
 
 async function listNames(path: Buffer): Promise<Buffer[] | string> {
@@ -109,7 +115,10 @@ async function readFile(path: Buffer, key: Buffer): Promise<Found> {
     const attributes = (after.mode & 0o111n) === 0n ? undefined : { executable: true };
     return { type: 'file', node: { key, value, attributes, ephemeral: undefined }, state: describe(after) };
   }
-  return { type: 'unreadable', item: { key, reason: `it changed ${mostTries} times while it was read`, subtree: false } };
+  return {
+    type: 'unreadable',
+    item: { key, reason: `it changed ${mostTries} times while it was read`, subtree: false },
+  };
 }
 
 async function countMoved(top: Buffer, seen: ReadonlyMap<string, string>): Promise<number> {

@@ -1,14 +1,25 @@
 import { type ChannelOptions, Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { TreekeeperError } from '../../errors.ts';
 import { type Endpoint, formatEndpoint } from '../address.ts';
-import { decodeRange, decodeStatus, decodeTxn, encodeRange, type RangeRequest, type RangeResponse, type StatusResponse, type TxnResponse } from './codec.ts';
+import {
+  decodeRange,
+  decodeStatus,
+  decodeTxn,
+  encodeRange,
+  type RangeRequest,
+  type RangeResponse,
+  type StatusResponse,
+  type TxnResponse,
+} from './codec.ts';
 import { EtcdFailure, isFailure, isLost } from './failure.ts';
 
 /** How to get at an etcd. `tls` present means TLS; its parts are PEM. */
 export interface EtcdAddress {
   readonly endpoints: readonly Endpoint[];
   readonly root: Uint8Array;
-  readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string } | undefined;
+  readonly tls?:
+    | { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string }
+    | undefined;
   readonly user?: string;
   readonly password?: string;
   /** For one request, all endpoints that are tried for it together, in milliseconds. */
@@ -42,8 +53,14 @@ const channelOptions: ChannelOptions = {
 
 export function openClient(address: EtcdAddress): EtcdClient {
   const { endpoints, timeout, tls, user } = address;
-  const options = tls?.serverName === undefined ? channelOptions : { ...channelOptions, 'grpc.ssl_target_name_override': tls.serverName };
-  const channels = endpoints.map((endpoint) => ({ name: formatEndpoint(endpoint), client: undefined as Client | undefined }));
+  const options =
+    tls?.serverName === undefined
+      ? channelOptions
+      : { ...channelOptions, 'grpc.ssl_target_name_override': tls.serverName };
+  const channels = endpoints.map((endpoint) => ({
+    name: formatEndpoint(endpoint),
+    client: undefined as Client | undefined,
+  }));
   let current = 0;
   let token: Promise<string> | undefined;
 
@@ -52,7 +69,13 @@ export function openClient(address: EtcdAddress): EtcdClient {
     for (let tried = 1; ; tried++) {
       const index = current;
       try {
-        return await attempt(index, path, request, decode, Date.now() + (deadline - Date.now()) / (endpoints.length - tried + 1));
+        return await attempt(
+          index,
+          path,
+          request,
+          decode,
+          Date.now() + (deadline - Date.now()) / (endpoints.length - tried + 1),
+        );
       } catch (thrown) {
         if (!isLost(thrown) || tried >= endpoints.length) throw thrown;
         if (current === index) current = (index + 1) % endpoints.length;
@@ -60,7 +83,13 @@ export function openClient(address: EtcdAddress): EtcdClient {
     }
   }
 
-  async function attempt<Answer>(index: number, path: string, request: Buffer, decode: (message: Buffer) => Answer, deadline: number): Promise<Answer> {
+  async function attempt<Answer>(
+    index: number,
+    path: string,
+    request: Buffer,
+    decode: (message: Buffer) => Answer,
+    deadline: number,
+  ): Promise<Answer> {
     if (user === undefined) return send(index, path, request, decode, deadline);
     token ??= authenticate(index);
     const used = token;
@@ -69,7 +98,8 @@ export function openClient(address: EtcdAddress): EtcdClient {
     } catch (thrown) {
       // Simple tokens expire after some minutes without use, and a server forgets them when it starts.
       if (token === used) token = undefined;
-      if (!isFailure(thrown, status.UNAUTHENTICATED) && !isFailure(thrown, status.INVALID_ARGUMENT, 'auth')) throw thrown;
+      if (!isFailure(thrown, status.UNAUTHENTICATED) && !isFailure(thrown, status.INVALID_ARGUMENT, 'auth'))
+        throw thrown;
       if (isFailure(thrown, status.INVALID_ARGUMENT, 'authentication')) throw thrown;
       token ??= authenticate(index);
       return send(index, path, request, decode, deadline, await token);
@@ -84,7 +114,14 @@ export function openClient(address: EtcdAddress): EtcdClient {
     return await session.authenticate();
   }
 
-  function send<Answer>(index: number, path: string, request: Buffer, decode: (message: Buffer) => Answer, deadline: number, token?: string): Promise<Answer> {
+  function send<Answer>(
+    index: number,
+    path: string,
+    request: Buffer,
+    decode: (message: Buffer) => Answer,
+    deadline: number,
+    token?: string,
+  ): Promise<Answer> {
     const channel = channels[index];
     if (!channel) throw new RangeError('no such endpoint');
     channel.client ??= new Client(channel.name, tls ? secure(tls) : credentials.createInsecure(), options);
@@ -93,11 +130,19 @@ export function openClient(address: EtcdAddress): EtcdClient {
     if (token !== undefined) metadata.set('token', token);
 
     return new Promise((resolve, reject) => {
-      client.makeUnaryRequest(path, (bytes: Buffer) => bytes, decode, request, metadata, { deadline }, (error, answer) => {
-        if (error) reject(new EtcdFailure(error.code, error.details, name));
-        else if (answer === undefined) reject(new EtcdFailure(status.INTERNAL, 'the answer is empty', name));
-        else resolve(answer);
-      });
+      client.makeUnaryRequest(
+        path,
+        (bytes: Buffer) => bytes,
+        decode,
+        request,
+        metadata,
+        { deadline },
+        (error, answer) => {
+          if (error) reject(new EtcdFailure(error.code, error.details, name));
+          else if (answer === undefined) reject(new EtcdFailure(status.INTERNAL, 'the answer is empty', name));
+          else resolve(answer);
+        },
+      );
     });
   }
 
@@ -115,6 +160,10 @@ function secure({ ca, cert, key }: NonNullable<EtcdAddress['tls']>) {
   try {
     return credentials.createSsl(ca ?? null, key ?? null, cert ?? null);
   } catch (cause) {
-    throw new TreekeeperError('usage', 'the TLS files cannot be used: they are no certificate and key in PEM that belong together', { cause });
+    throw new TreekeeperError(
+      'usage',
+      'the TLS files cannot be used: they are no certificate and key in PEM that belong together',
+      { cause },
+    );
   }
 }

@@ -90,7 +90,9 @@ function put({ key, value }: Pair): Uint8Array[] {
 
 /** One transaction that creates all the pairs if every one of them is missing, and does nothing else. */
 export function encodeCreateAll(pairs: readonly Pair[]): Buffer {
-  return Buffer.concat(pairs.flatMap((pair) => [...messageField(1, isMissing(pair.key)), ...messageField(2, put(pair))]));
+  return Buffer.concat(
+    pairs.flatMap((pair) => [...messageField(1, isMissing(pair.key)), ...messageField(2, put(pair))]),
+  );
 }
 
 /** One transaction that creates each pair if that one is missing, and else reads what is there. */

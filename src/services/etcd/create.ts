@@ -3,7 +3,7 @@ import { latin1 } from '../../snapshot/paths.ts';
 import type { Outcome } from '../service.ts';
 import type { EtcdClient } from './client.ts';
 import { encodeCreateAll, encodeCreateEach, type Pair, type TxnResponse } from './codec.ts';
-import { EtcdFailure, isFailure } from './failure.ts';
+import { type EtcdFailure, isFailure } from './failure.ts';
 
 /** etcd's `--max-txn-ops` unless configured otherwise; a nested transaction counts as an operation of the outer one. */
 const mostOps = 128;
@@ -16,7 +16,11 @@ const inFlight = 16;
  * missing, costs one comparison and one put a key; where one of a batch exists, each of it gets a transaction of its own.
  * A key that comes twice is created from the first pair, and the others are held against that.
  */
-export async function createPairs(client: EtcdClient, pairs: readonly Pair[], signal: AbortSignal | undefined): Promise<Map<Pair, Outcome>> {
+export async function createPairs(
+  client: EtcdClient,
+  pairs: readonly Pair[],
+  signal: AbortSignal | undefined,
+): Promise<Map<Pair, Outcome>> {
   const { first, repeated } = distinct(pairs);
   const batches = split(first);
   const outcomes = new Map<Pair, Outcome>();
@@ -26,7 +30,8 @@ export async function createPairs(client: EtcdClient, pairs: readonly Pair[], si
     for (let batch = batches[next++]; batch; batch = batches[next++]) {
       signal?.throwIfAborted();
       const answers = await createBatch(client, batch);
-      for (const [index, pair] of batch.entries()) outcomes.set(pair, answers[index] ?? { status: 'failed', reason: 'etcd gave no answer' });
+      for (const [index, pair] of batch.entries())
+        outcomes.set(pair, answers[index] ?? { status: 'failed', reason: 'etcd gave no answer' });
     }
   }
   await Promise.all(Array.from({ length: inFlight }, work));
@@ -67,12 +72,21 @@ async function createEach(client: EtcdClient, batch: readonly Pair[]): Promise<O
   }
 }
 
-async function halve(thrown: unknown, batch: readonly Pair[], again: (half: readonly Pair[]) => Promise<Outcome[]>): Promise<Outcome[]> {
+async function halve(
+  thrown: unknown,
+  batch: readonly Pair[],
+  again: (half: readonly Pair[]) => Promise<Outcome[]>,
+): Promise<Outcome[]> {
   if (!isRefusal(thrown)) throw thrown;
-  return batch.length === 1 ? [{ status: 'failed', reason: thrown.message.replace(/^etcdserver: /, '') }] : inHalves(batch, again);
+  return batch.length === 1
+    ? [{ status: 'failed', reason: thrown.message.replace(/^etcdserver: /, '') }]
+    : inHalves(batch, again);
 }
 
-async function inHalves(batch: readonly Pair[], again: (half: readonly Pair[]) => Promise<Outcome[]>): Promise<Outcome[]> {
+async function inHalves(
+  batch: readonly Pair[],
+  again: (half: readonly Pair[]) => Promise<Outcome[]>,
+): Promise<Outcome[]> {
   const middle = Math.ceil(batch.length / 2);
   return [...(await again(batch.slice(0, middle))), ...(await again(batch.slice(middle)))];
 }

@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import { TreekeeperError } from '../../errors.ts';
 import type { Node } from '../../snapshot/node.ts';
 import { latin1 } from '../../snapshot/paths.ts';
-import { RestartRead, type ReadEvent } from '../service.ts';
+import { type ReadEvent, RestartRead } from '../service.ts';
 import type { EtcdClient } from './client.ts';
 import type { KeyValue, RangeResponse } from './codec.ts';
 import { isFailure } from './failure.ts';
@@ -26,7 +26,11 @@ export interface Page {
  * All keys of the ranges, in ascending order, as they were at one revision. Throws `RestartRead` where etcd compacted that
  * revision away meanwhile, and `EtcdFailure` on everything else that goes wrong.
  */
-export async function* readPages(client: EtcdClient, ranges: readonly KeyRange[], signal: AbortSignal | undefined): AsyncGenerator<Page> {
+export async function* readPages(
+  client: EtcdClient,
+  ranges: readonly KeyRange[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Page> {
   let revision = 0n;
   let limit = firstPage;
 
@@ -50,7 +54,8 @@ export async function* readPages(client: EtcdClient, ranges: readonly KeyRange[]
       try {
         return await client.range({ ...encodeRangeEnds(at), limit, revision });
       } catch (thrown) {
-        if (isFailure(thrown, status.OUT_OF_RANGE, 'compacted')) throw new RestartRead(`etcd compacted revision ${revision} away`);
+        if (isFailure(thrown, status.OUT_OF_RANGE, 'compacted'))
+          throw new RestartRead(`etcd compacted revision ${revision} away`);
         // A proxy may have a limit on messages that the server has not.
         if (!isFailure(thrown, status.RESOURCE_EXHAUSTED) || limit === 1) throw thrown;
         limit = Math.ceil(limit / 8);

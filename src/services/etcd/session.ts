@@ -25,9 +25,17 @@ export function openSession({ tls, user, password = '', timeout }: EtcdAddress, 
     dialTimeout: timeout,
     defaultCallOptions: () => ({ deadline: Date.now() + timeout }),
     faultHandling: { host: () => noop, global: noop },
-    grpcOptions: { 'grpc.enable_http_proxy': 0, ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }) },
+    grpcOptions: {
+      'grpc.enable_http_proxy': 0,
+      ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
+    },
     // Without an authority of its own, etcd3 wants an empty buffer to take the system's.
-    ...(tls && { credentials: { rootCertificate: tls.ca as Buffer, ...(tls.key && tls.cert && { privateKey: tls.key, certChain: tls.cert }) } }),
+    ...(tls && {
+      credentials: {
+        rootCertificate: tls.ca as Buffer,
+        ...(tls.key && tls.cert && { privateKey: tls.key, certChain: tls.cert }),
+      },
+    }),
   };
   const anonymous = new Etcd3(options);
   let known: Etcd3 | undefined;
@@ -40,7 +48,9 @@ export function openSession({ tls, user, password = '', timeout }: EtcdAddress, 
 
     async leaseSeconds(lease) {
       known ??= user === undefined ? anonymous : new Etcd3({ ...options, auth: { username: user, password } });
-      const { TTL, grantedTTL } = await failing(known.leaseClient.leaseTimeToLive({ ID: lease.toString(), keys: false }));
+      const { TTL, grantedTTL } = await failing(
+        known.leaseClient.leaseTimeToLive({ ID: lease.toString(), keys: false }),
+      );
       // etcd answers a lease that has expired with a TTL of -1.
       return Number(TTL) < 0 ? undefined : grantedTTL;
     },

@@ -5,7 +5,8 @@ const width = 5;
 
 /** A set of object ids in 20 bytes each and some room: a million of them take 25 to 40 MB. */
 export class OidSet {
-  #capacity = 1024;
+  /** Room for a small snapshot, since growing takes as long as filling. */
+  #capacity = 1 << 15;
   #words = new Uint32Array(this.#capacity * width);
   #size = 0;
   readonly #scratch = Buffer.alloc(width * 4);

@@ -46,7 +46,11 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   const live = await withRestarts(() => readLive(service, wanted, options));
 
   const steps: Step[] = [];
-  for (const [name, item] of wanted) steps.push(await judge(name, item));
+  const all = [...wanted];
+  for (let start = 0; start < all.length; start += readAhead) {
+    const chunk = all.slice(start, start + readAhead);
+    steps.push(...(await Promise.all(chunk.map(([name, item]) => judge(name, item)))));
+  }
   return { steps: dropIdleParents(steps, wanted), nodeOf };
 
   async function judge(name: string, { key, entry }: Wanted): Promise<Step> {
@@ -68,6 +72,9 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
     return nodeFrom(key, entry, contents);
   }
 }
+
+/** Values in flight: enough to keep the repository's reader busy, few enough to stay small. */
+const readAhead = 512;
 
 interface Wanted {
   readonly key: Uint8Array;

@@ -66,11 +66,10 @@ function describe({ code, message }: EtcdFailure, timeout: number): readonly [fa
   }
   if (/authentication is not enabled/.test(message))
     return ['has no users', 'leave ETCDCTL_USER and user in treekeeper.yaml away'];
-  if (
-    /Protocol error|ECONNRESET|socket hang up|Received RST_STREAM|HTTP status|Failed to connect|Connection dropped|UNIMPLEMENTED/.test(
-      message,
-    )
-  ) {
+  if (/ECONNRESET|socket hang up|Connection dropped/.test(message)) {
+    return ['closed the connection', 'is it still running, and is that the client port of an etcd?'];
+  }
+  if (/Protocol error|Received RST_STREAM|HTTP status|Failed to connect|UNIMPLEMENTED/.test(message)) {
     return ['does not answer as an etcd does', 'is that its client port? For a port with TLS write etcd+tls://'];
   }
   return [undefined];

@@ -22,6 +22,9 @@ export interface Page {
   readonly revision: bigint;
 }
 
+/** Pages that are received before they are asked for. The server and the network work while this process does. */
+const pagesAhead = 3;
+
 /**
  * All keys of the ranges, in ascending order, as they were at one revision. Throws `RestartRead` where etcd compacted that
  * revision away meanwhile, and `EtcdFailure` on everything else that goes wrong.
@@ -31,20 +34,37 @@ export async function* readPages(
   ranges: readonly KeyRange[],
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Page> {
+  const pages = onePageAfterTheOther(client, ranges, signal);
+  // A generator takes calls before the ones before them are answered, and works them off in order.
+  const asked: Promise<IteratorResult<Page>>[] = [];
+  const ask = () => {
+    const next = pages.next();
+    next.catch(() => {});
+    asked.push(next);
+  };
+  for (let ahead = 0; ahead < pagesAhead; ahead++) ask();
+  for (let page = await asked.shift(); page && !page.done; page = await asked.shift()) {
+    ask();
+    yield page.value;
+  }
+}
+
+async function* onePageAfterTheOther(
+  client: EtcdClient,
+  ranges: readonly KeyRange[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Page, undefined> {
   let revision = 0n;
   let limit = firstPage;
 
   for (const range of ranges) {
-    let asked: Promise<RangeResponse> | undefined = readPage(range);
-    while (asked !== undefined) {
+    for (let at: KeyRange | undefined = range; at; ) {
       signal?.throwIfAborted();
-      const page: RangeResponse = await asked;
+      const page = await readPage(at);
       revision ||= page.revision;
       limit = nextLimit(page.entries, limit);
       const last = page.entries.at(-1);
-      asked = page.more && last ? readPage({ start: `${latin1(last.key)}\0`, end: range.end }) : undefined;
-      // While the next page is on its way, this one is worked on; whoever stops here never asks how that one went.
-      asked?.catch(() => {});
+      at = page.more && last ? { start: `${latin1(last.key)}\0`, end: range.end } : undefined;
       yield { entries: page.entries, revision };
     }
   }

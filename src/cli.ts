@@ -1,34 +1,30 @@
 #!/usr/bin/env node
 import { Builtins, Cli } from 'clipanion';
-import { BackupCommand } from './commands/backup.ts';
 import type { Context } from './commands/base.ts';
-import { CheckCommand } from './commands/check.ts';
-import { DiffCommand } from './commands/diff.ts';
-import { DumpCommand } from './commands/dump.ts';
-import { InitCommand } from './commands/init.ts';
-import { LogCommand } from './commands/log.ts';
-import { LsCommand } from './commands/ls.ts';
-import { RestoreCommand } from './commands/restore.ts';
-import { ShowCommand } from './commands/show.ts';
 import { exitCodes, reasonOf } from './errors.ts';
 import { version } from './version.ts';
 
+/** Each verb is a file of its own, and only the one that is asked for is loaded. Help lists them in this order. */
+const verbs = {
+  backup: async () => (await import('./commands/backup.ts')).BackupCommand,
+  restore: async () => (await import('./commands/restore.ts')).RestoreCommand,
+  diff: async () => (await import('./commands/diff.ts')).DiffCommand,
+  log: async () => (await import('./commands/log.ts')).LogCommand,
+  ls: async () => (await import('./commands/ls.ts')).LsCommand,
+  show: async () => (await import('./commands/show.ts')).ShowCommand,
+  dump: async () => (await import('./commands/dump.ts')).DumpCommand,
+  check: async () => (await import('./commands/check.ts')).CheckCommand,
+  init: async () => (await import('./commands/init.ts')).InitCommand,
+} as const;
+
+const args = process.argv.slice(2);
+const [verb = ''] = args;
+const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb as keyof typeof verbs]] : Object.values(verbs);
+
 const cli = new Cli<Context>({ binaryLabel: 'treekeeper', binaryName: 'treekeeper', binaryVersion: version });
-for (const command of [
-  BackupCommand,
-  RestoreCommand,
-  DiffCommand,
-  LogCommand,
-  LsCommand,
-  ShowCommand,
-  DumpCommand,
-  CheckCommand,
-  InitCommand,
-  Builtins.HelpCommand,
-  Builtins.VersionCommand,
-]) {
-  cli.register(command);
-}
+for (const load of wanted) cli.register(await load());
+cli.register(Builtins.HelpCommand);
+cli.register(Builtins.VersionCommand);
 
 /** The first signal stops the work where that is safe; a second one finds no handler and ends the process at once. */
 const stop = new AbortController();
@@ -41,7 +37,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 
 const context: Context = { ...Cli.defaultContext, directory: process.cwd(), signal: stop.signal };
 try {
-  process.exitCode = await cli.run(cli.process(process.argv.slice(2), context), context);
+  process.exitCode = await cli.run(cli.process(args, context), context);
 } catch (thrown) {
   // clipanion itself would print this to stdout and exit with 1.
   process.stderr.write(`treekeeper: ${reasonOf(thrown).trim()}\n`);

@@ -14,12 +14,12 @@ export interface ReadableSink extends ObjectSink {
 export type Emit = (type: ObjectType, content: Uint8Array, oid: Oid) => void;
 
 /** Computes ids, and gives each object that is not `known` to `emit`, the same one possibly more than once. */
-export function readableSink(known: OidSet, emit: Emit): ReadableSink {
+export function readableSink(known: OidSet | undefined, emit: Emit): ReadableSink {
   const kept = new Map<Oid, Uint8Array>();
 
   function put(type: ObjectType, content: Uint8Array, keep: boolean): Oid {
     const oid = objectId(type, content);
-    if (known.has(oid)) return oid;
+    if (known?.has(oid)) return oid;
     if (keep) kept.set(oid, content);
     emit(type, content, oid);
     return oid;

@@ -1,8 +1,9 @@
 import { hashSink } from '../git/hash-sink.ts';
+import { openHoldingWriter } from '../git/holding-writer.ts';
 import { acquireLock } from '../git/lock.ts';
 import { OidSet } from '../git/oid-set.ts';
 import { openReader } from '../git/open-reader.ts';
-import { openPackWriter } from '../git/pack-writer.ts';
+import { openPackWriter, type PackWriter } from '../git/pack-writer.ts';
 import { requireGit } from '../git/process.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
@@ -11,7 +12,6 @@ import type { Identity, Service, Unreadable } from '../services/service.ts';
 import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
 import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { scanTree } from '../snapshot/tree.ts';
 import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
 import { commitChange, contended, mostTries, readTip } from './commit-store.ts';
@@ -78,13 +78,11 @@ async function attempt(repository: Repository, source: BackupSource, options: Ba
   const identity = await asked;
   if (last) guardIdentity(identity, last.trailers, overridden);
 
-  const known = new OidSet();
-  const collected = last ? collectOids(reader, last.snapshot.tree, known) : Promise.resolve();
-  collected.catch(() => {});
-  let writer = dryRun ? undefined : openPackWriter(repository, known);
-  const sink = writer ?? hashSink(known);
+  const holding = last && !dryRun ? openHoldingWriter(repository, reader, last.snapshot.tree) : undefined;
+  let writer: PackWriter | undefined = dryRun ? undefined : (holding ?? openPackWriter(repository, new OidSet()));
+  const sink = writer ?? hashSink(new OidSet());
   try {
-    const destination = { sink, ready: collected, ...(writer && { drain: writer.drain }) };
+    const destination = { sink, ...(writer && { drain: writer.drain }) };
     const taken = await takeSnapshot(service, policy, destination, last?.snapshot, { signal, onProgress });
     if (last) guardRevision(taken.result, identity, last.trailers, overridden);
     const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
@@ -99,6 +97,7 @@ async function attempt(repository: Repository, source: BackupSource, options: Ba
       guardRemoval(before, taken.nodes, counts.removed, overridden);
       if (!writer) return { ...done, status: 'planned', commit: undefined };
 
+      if (writer === holding) await holding?.settle(taken.tree);
       const change = { store: { name: store, tree: taken.tree }, message: encodeMessage(report, version) };
       const commit = await commitChange(repository, reader, writer, tip, change);
       if (commit !== undefined) {
@@ -130,18 +129,6 @@ async function lastSnapshot(reader: ObjectReader, tip: Moment, store: string): P
     snapshot: await openSnapshot(store, tree, reader),
     trailers: decodeTrailers(change.commit.message),
   };
-}
-
-/** The ids of everything in a tree, so that what the repository has already is not written again. */
-async function collectOids(reader: ObjectReader, tree: Oid, known: OidSet): Promise<void> {
-  known.add(tree);
-  const inner: Promise<void>[] = [];
-  const { content } = await reader.read(tree);
-  scanTree(content, (bytes, start, isDirectory) => {
-    if (!known.addBytes(bytes, start) || !isDirectory) return;
-    inner.push(collectOids(reader, bytes.toString('hex', start, start + 20), known));
-  });
-  await Promise.all(inner);
 }
 
 /** How the new snapshot differs from the last one, node by node into `changes` where given, and how many nodes that one has. */

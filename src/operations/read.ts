@@ -16,8 +16,6 @@ export const everything: Policy = { include: [], exclude: [], ephemeral: 'record
 
 /** What to do with what is read, in the order in which it comes. */
 export interface Visitor {
-  /** Nothing is visited before this; the service is asked meanwhile. */
-  readonly ready?: Promise<void>;
   node(node: Node): void;
   unreadable(item: Unreadable): Promise<void> | void;
   /** Between batches: the place to wait for whatever cannot keep up. */
@@ -43,14 +41,14 @@ export async function readService(
   visitor: Visitor,
   options: Pick<ReadOptions, 'signal' | 'prefixes' | 'absent'> = {},
 ): Promise<ReadResult> {
-  const selection = compileSelection(policy.include, policy.exclude);
+  const selection = await compileSelection(policy.include, policy.exclude);
   const skipped = new Map<string, number>();
   const unreadable: Unreadable[] = [];
   let nodes = 0;
 
   const skip = (reason: string) => skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
   const events = service.read({ prefixes: selection.prefixes, ephemeral: policy.ephemeral, ...options });
-  for await (const event of askedEarly(events, visitor.ready)) {
+  for await (const event of events) {
     if (event.type === 'end') return { ...event, nodes, skipped, unreadable };
 
     for (const item of event.unreadable ?? []) {
@@ -74,19 +72,6 @@ export async function readService(
   function visit(node: Node): void {
     nodes += 1;
     visitor.node(node);
-  }
-}
-
-/** The same items, the first of which is asked for before `ready` is waited for. */
-async function* askedEarly<Item>(items: AsyncIterable<Item>, ready: Promise<void> | undefined): AsyncGenerator<Item> {
-  const iterator = items[Symbol.asyncIterator]();
-  try {
-    const first = iterator.next();
-    first.catch(() => {});
-    await ready;
-    for (let item = await first; !item.done; item = await iterator.next()) yield item.value;
-  } finally {
-    await iterator.return?.();
   }
 }
 

@@ -1,4 +1,4 @@
-import picomatch from 'picomatch';
+import type picomatch from 'picomatch';
 import { latin1 } from '../snapshot/paths.ts';
 
 /** Which nodes of a service belong to a store. */
@@ -13,12 +13,14 @@ export interface Selection {
  * is selected when it matches one of `include` (or there is none) and none of `exclude`. Keys are bytes, and so is what
  * a glob matches: one latin1 character each.
  */
-export function compileSelection(include: readonly string[], exclude: readonly string[]): Selection {
-  const included = include.map(compileGlob);
-  const excluded = exclude.map(compileGlob);
+export async function compileSelection(include: readonly string[], exclude: readonly string[]): Promise<Selection> {
+  if (include.length === 0 && exclude.length === 0) return { matches: () => true, prefixes: [] };
+
+  const { default: matcher } = await import('picomatch');
+  const compile = (glob: string) => compileGlob(glob, matcher);
+  const [included, excluded] = [include.map(compile), exclude.map(compile)];
   return {
     matches(key) {
-      if (included.length === 0 && excluded.length === 0) return true;
       const name = latin1(key);
       return (
         (included.length === 0 || included.some((matches) => matches(name))) &&
@@ -30,9 +32,9 @@ export function compileSelection(include: readonly string[], exclude: readonly s
 }
 
 /** A dot and a leading `!` mean nothing special in a key, and a key may hold a newline. */
-function compileGlob(glob: string): (name: string) => boolean {
+function compileGlob(glob: string, matcher: typeof picomatch): (name: string) => boolean {
   const pattern = hideDots(Buffer.from(glob).toString('latin1'));
-  const expression = picomatch.makeRe(pattern, {
+  const expression = matcher.makeRe(pattern, {
     dot: true,
     nonegate: true,
     noextglob: true,

@@ -20,8 +20,6 @@ export interface Taken {
 /** Where a snapshot goes to, and how its reader keeps up. */
 export interface Destination {
   readonly sink: ObjectSink;
-  /** The sink takes nothing before this. */
-  readonly ready?: Promise<void>;
   /** Waits until the sink can take more. */
   drain?(): Promise<void> | undefined;
 }
@@ -33,7 +31,7 @@ export interface Destination {
 export async function takeSnapshot(
   service: Service,
   policy: Policy,
-  { sink, ready, drain }: Destination,
+  { sink, drain }: Destination,
   previous: Snapshot | undefined,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((nodes: number) => void) | undefined } = {},
 ): Promise<Taken> {
@@ -47,7 +45,6 @@ export async function takeSnapshot(
     service,
     policy,
     {
-      ...(ready && { ready }),
       node({ key, value, attributes }) {
         const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
         builder.add(key, stored, attributesOf(attributes));

@@ -1,0 +1,108 @@
+import { directoryMode, type Oid, type TreeSource } from '../snapshot/objects.ts';
+import { scanTree } from '../snapshot/tree.ts';
+import { OidSet } from './oid-set.ts';
+import { openPackWriter, type PackWriter } from './pack-writer.ts';
+import type { ObjectReader, ObjectType } from './reader.ts';
+import type { Repository } from './repository.ts';
+import { readableSink } from './sink.ts';
+
+/** A writer that has to be told what it was for before it can finish. */
+export interface HoldingWriter extends PackWriter {
+  /** Keeps of everything so far only what the tree needs and the repository has not. Comes before `commit`. */
+  settle(tree: Oid): Promise<void>;
+}
+
+/** What is held until it is known what of it is new, in bytes. Above that the whole previous tree is looked through. */
+const mostHeld = 64 * 1024 * 1024;
+
+/**
+ * Opens a writer for a tree that is probably much like `previous`. Most snapshots change nothing or little, and to know
+ * which objects of 100,000 the repository has costs as much as reading the service; so objects are held until the whole
+ * tree is there, and then compared with `previous` from the top, where equal directories need no look. Content that moved
+ * from one directory to another is written again: to find that out would cost more than it saves.
+ */
+export function openHoldingWriter(repository: Repository, reader: ObjectReader, previous: Oid): HoldingWriter {
+  // Side by side rather than as objects, of which there would be one more for every node.
+  const types: ObjectType[] = [];
+  const contents: Uint8Array[] = [];
+  const oids: Oid[] = [];
+  let bytes = 0;
+  let writer: PackWriter | undefined;
+  const holder = readableSink(undefined, (type, content, oid) => {
+    types.push(type);
+    contents.push(content);
+    oids.push(oid);
+    bytes += content.length;
+  });
+
+  function write(known: OidSet, isNeeded: (oid: Oid) => boolean): PackWriter {
+    const opened = openPackWriter(repository, known);
+    for (const [index, content] of contents.entries()) {
+      if (isNeeded(oids[index] ?? '')) opened[types[index] === 'tree' ? 'tree' : 'blob'](content);
+    }
+    for (const list of [types, contents, oids]) list.length = 0;
+    writer = opened;
+    return opened;
+  }
+
+  function settled(): PackWriter {
+    if (!writer) throw new Error('the writer was not told what it is for');
+    return writer;
+  }
+
+  return {
+    blob: (content, keep) => (writer ?? holder).blob(content, keep),
+    tree: (content) => (writer ?? holder).tree(content),
+    commit: (content) => settled().commit(content),
+    over: (fallback) => holder.over(writer?.over(fallback) ?? fallback),
+    finish: () => settled().finish(),
+    abandon: async () => writer?.abandon(),
+
+    async drain() {
+      if (writer) return writer.drain();
+      if (bytes <= mostHeld) return;
+      const known = new OidSet();
+      await collectOids(reader, previous, known);
+      await write(known, () => true).drain();
+    },
+
+    async settle(tree) {
+      if (writer) return;
+      const missing = new Set<Oid>();
+      await collectMissing(holder.over(reader), tree, previous, { missing, present: new Set([previous]) });
+      write(new OidSet(), (oid) => missing.has(oid));
+    },
+  };
+}
+
+/** The ids of everything in a tree. */
+async function collectOids(reader: ObjectReader, tree: Oid, known: OidSet): Promise<void> {
+  known.add(tree);
+  const inner: Promise<void>[] = [];
+  const { content } = await reader.read(tree);
+  scanTree(content, (bytes, start, isDirectory) => {
+    if (!known.addBytes(bytes, start) || !isDirectory) return;
+    inner.push(collectOids(reader, bytes.toString('hex', start, start + 20), known));
+  });
+  await Promise.all(inner);
+}
+
+/** Adds to `missing` what is in `tree` and not in the directory of the same place in the previous one. */
+async function collectMissing(
+  source: TreeSource,
+  tree: Oid,
+  previous: Oid | undefined,
+  found: { readonly missing: Set<Oid>; readonly present: Set<Oid> },
+): Promise<void> {
+  if (found.present.has(tree)) return;
+  found.missing.add(tree);
+  const before = new Map<string, Oid>();
+  for (const { name, mode, oid } of previous === undefined ? [] : await source.readTree(previous)) {
+    found.present.add(oid);
+    if (mode === directoryMode) before.set(name, oid);
+  }
+  for (const { name, mode, oid } of await source.readTree(tree)) {
+    if (mode === directoryMode) await collectMissing(source, oid, before.get(name), found);
+    else if (!found.present.has(oid)) found.missing.add(oid);
+  }
+}

@@ -7,6 +7,7 @@ import { openPackWriter, type PackWriter } from '../git/pack-writer.ts';
 import { requireGit } from '../git/process.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
+import type { ReadableSink } from '../git/sink.ts';
 import { followWorkTree } from '../git/work-tree.ts';
 import type { Identity, Service, Unreadable } from '../services/service.ts';
 import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
@@ -66,53 +67,99 @@ export async function backup(
 }
 
 async function attempt(repository: Repository, source: BackupSource, options: BackupOptions): Promise<BackupResult> {
-  const { store, service, policy } = source;
-  const { dryRun = false, overridden = new Set<Guard>(), signal, onProgress } = options;
-  // Asked now and awaited later: the service and the repository answer at the same time.
+  const { service, policy } = source;
+  const { signal, onProgress } = options;
+  await using reader = await openReader(repository);
+  const preparing = prepare(repository, reader, source, options);
+  try {
+    const destination = preparing.then(({ sink, last, writer }) => ({
+      sink,
+      previous: last?.snapshot,
+      ...(writer && { drain: writer.drain }),
+    }));
+    const taken = await takeSnapshot(service, policy, destination, { signal, onProgress });
+    return await commitTaken(repository, reader, source, taken, await preparing, options);
+  } finally {
+    const prepared = await preparing.catch(() => undefined);
+    await prepared?.writer?.abandon();
+  }
+}
+
+/** What a snapshot is compared with and where it goes. */
+interface Prepared {
+  readonly tip: Moment | undefined;
+  readonly last: LastSnapshot | undefined;
+  readonly identity: Identity;
+  readonly sink: ReadableSink;
+  /** `undefined` for a dry run. */
+  readonly writer: PackWriter | undefined;
+  /** Has to come before the commit: tells the writer which tree its objects are for. */
+  settle(tree: Oid): Promise<void>;
+}
+
+async function prepare(
+  repository: Repository,
+  reader: ObjectReader,
+  { store, service }: BackupSource,
+  { dryRun = false, overridden = none }: BackupOptions,
+): Promise<Prepared> {
   const asked = service.identity();
   asked.catch(() => {});
-  await using reader = await openReader(repository);
-  let tip = await readTip(reader, repository);
-  let last = tip && (await lastSnapshot(reader, tip, store));
-
+  const tip = await readTip(reader, repository);
+  const last = tip && (await lastSnapshot(reader, tip, store));
   const identity = await asked;
   if (last) guardIdentity(identity, last.trailers, overridden);
 
-  const holding = last && !dryRun ? openHoldingWriter(repository, reader, last.snapshot.tree) : undefined;
-  let writer: PackWriter | undefined = dryRun ? undefined : (holding ?? openPackWriter(repository, new OidSet()));
-  const sink = writer ?? hashSink(new OidSet());
-  try {
-    const destination = { sink, ...(writer && { drain: writer.drain }) };
-    const taken = await takeSnapshot(service, policy, destination, last?.snapshot, { signal, onProgress });
-    if (last) guardRevision(taken.result, identity, last.trailers, overridden);
-    const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
-
-    for (let tries = 0; tries < mostTries; tries++) {
-      const changes: Change[] = [];
-      const { counts, before } = await compare(last, snapshot, taken, dryRun ? changes : undefined);
-      const report = reportOn(source, identity, taken, counts);
-      const done = { report, changes, unreadable: taken.result.unreadable, advice: undefined };
-      if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
-
-      guardRemoval(before, taken.nodes, counts.removed, overridden);
-      if (!writer) return { ...done, status: 'planned', commit: undefined };
-
-      if (writer === holding) await holding?.settle(taken.tree);
-      const change = { store: { name: store, tree: taken.tree }, message: encodeMessage(report, version) };
-      const commit = await commitChange(repository, reader, writer, tip, change);
-      if (commit !== undefined) {
-        return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
-      }
-
-      tip = await readTip(reader, repository);
-      last = tip && (await lastSnapshot(reader, tip, store));
-      writer = openPackWriter(repository, new OidSet());
-    }
-    throw contended(repository);
-  } finally {
-    await writer?.abandon();
+  const base = { tip, last, identity, settle: async () => {} };
+  if (dryRun) return { ...base, sink: hashSink(new OidSet()), writer: undefined };
+  if (last) {
+    const writer = openHoldingWriter(repository, reader, last.snapshot.tree);
+    return { ...base, sink: writer, writer, settle: writer.settle };
   }
+  const writer = openPackWriter(repository, new OidSet());
+  return { ...base, sink: writer, writer };
 }
+
+/** Commits what was taken, if it is anything new, on top of whatever the branch has become meanwhile. */
+async function commitTaken(
+  repository: Repository,
+  reader: ObjectReader,
+  source: BackupSource,
+  taken: Taken,
+  { identity, sink, settle, ...prepared }: Prepared,
+  { dryRun = false, overridden = none }: BackupOptions,
+): Promise<BackupResult> {
+  const { store } = source;
+  const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
+  let { tip, last, writer } = prepared;
+  if (last) guardRevision(taken.result, identity, last.trailers, overridden);
+
+  for (let tries = 0; tries < mostTries; tries++) {
+    const changes: Change[] = [];
+    const { counts, before } = await compare(last, snapshot, taken, dryRun ? changes : undefined);
+    const report = reportOn(source, identity, taken, counts);
+    const done = { report, changes, unreadable: taken.result.unreadable, advice: undefined };
+    if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
+
+    guardRemoval(before, taken.nodes, counts.removed, overridden);
+    if (!writer) return { ...done, status: 'planned', commit: undefined };
+
+    if (tries === 0) await settle(taken.tree);
+    const change = { store: { name: store, tree: taken.tree }, message: encodeMessage(report, version) };
+    const commit = await commitChange(repository, reader, writer, tip, change);
+    if (commit !== undefined) {
+      return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
+    }
+
+    await writer.abandon();
+    tip = await readTip(reader, repository);
+    last = tip && (await lastSnapshot(reader, tip, store));
+    writer = openPackWriter(repository, new OidSet());
+  }
+  throw contended(repository);
+}
+
+const none: ReadonlySet<Guard> = new Set();
 
 interface LastSnapshot {
   readonly oid: Oid;

@@ -36,10 +36,15 @@ export async function liveSnapshot(
         return oid;
       },
     };
-    const { tree, manifest, result } = await takeSnapshot(service, policy, { sink: keeping }, stored, {
-      signal,
-      onProgress,
-    });
+    const { tree, manifest, result } = await takeSnapshot(
+      service,
+      policy,
+      { sink: keeping, previous: stored },
+      {
+        signal,
+        onProgress,
+      },
+    );
     if (result.unreadable.length > 0) {
       throw new TreekeeperError(
         'incomplete',

@@ -33,12 +33,13 @@ export interface ReadResult extends Reading {
 /**
  * Reads the selected nodes of a service. Ephemeral ones that are kept carry the
  * attribute `ephemeral`. Throws `TreekeeperError('unreachable')` where the stream ends before its end was
- * announced, and lets `RestartRead` through: what the visitor was given so far is then worthless. `prefixes` narrow the read beyond the policy.
+ * announced, and lets `RestartRead` through: what the visitor was given so far is then worthless. The service is asked
+ * at once, whether or not the visitor is ready yet. `prefixes` narrow the read beyond the policy.
  */
 export async function readService(
   service: Service,
   policy: Policy,
-  visitor: Visitor,
+  ready: Visitor | Promise<Visitor>,
   options: Pick<ReadOptions, 'signal' | 'prefixes' | 'absent'> = {},
 ): Promise<ReadResult> {
   const selection = await compileSelection(policy.include, policy.exclude);
@@ -47,7 +48,9 @@ export async function readService(
   let nodes = 0;
 
   const skip = (reason: string) => skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
-  const events = service.read({ prefixes: selection.prefixes, ephemeral: policy.ephemeral, ...options });
+  const read = { prefixes: selection.prefixes, ephemeral: policy.ephemeral, ...options };
+  const events = begin(service.read(read));
+  const visitor = await ready;
   for await (const event of events) {
     if (event.type === 'end') return { ...event, nodes, skipped, unreadable };
 
@@ -73,6 +76,22 @@ export async function readService(
     nodes += 1;
     visitor.node(node);
   }
+}
+
+/** The same items, the first of which is asked for now. */
+function begin<Item>(items: AsyncIterable<Item>): AsyncIterable<Item> {
+  const iterator = items[Symbol.asyncIterator]();
+  const first = iterator.next();
+  first.catch(() => {});
+  return {
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let item = await first; !item.done; item = await iterator.next()) yield item.value;
+      } finally {
+        await iterator.return?.();
+      }
+    },
+  };
 }
 
 /** How often a read that has become worthless is started again before it is given up. */

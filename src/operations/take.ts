@@ -3,7 +3,7 @@ import { encodeJson } from '../snapshot/attributes.ts';
 import { buildTree, type TreeBuilder } from '../snapshot/build.ts';
 import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
-import type { Attributes } from '../snapshot/node.ts';
+import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { type Policy, type ReadResult, readService } from './read.ts';
@@ -17,48 +17,52 @@ export interface Taken {
   readonly result: ReadResult;
 }
 
-/** Where a snapshot goes to, and how its reader keeps up. */
+/** Where a snapshot goes to, and what it follows. */
 export interface Destination {
   readonly sink: ObjectSink;
+  /** The store as it was last, if it was. */
+  readonly previous: Snapshot | undefined;
   /** Waits until the sink can take more. */
   drain?(): Promise<void> | undefined;
 }
 
 /**
  * Reads a service into a tree. What cannot be read stands as it was in `previous`, and is listed in the result; nothing
- * is ever taken for deleted because it could not be read. Throws as `readService` does.
+ * is ever taken for deleted because it could not be read. The service is asked while the destination is still being made
+ * ready. Throws as `readService` does.
  */
 export async function takeSnapshot(
   service: Service,
   policy: Policy,
-  { sink, drain }: Destination,
-  previous: Snapshot | undefined,
+  destination: Destination | Promise<Destination>,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((nodes: number) => void) | undefined } = {},
 ): Promise<Taken> {
   const { kind, ordered } = service.traits;
-  const manifest: Manifest = { service: kind, root: service.root, ...policy };
-  const builder = buildTree({ layout: layouts[kind], root: service.root, sink, ordered });
-  const attributesOf = attributesWriter(sink);
+  const { root } = service;
+  const started = (async () => {
+    const { sink, previous, drain } = await destination;
+    const builder = buildTree({ layout: layouts[kind], root, sink, ordered });
+    return { sink, previous, drain, builder, attributesOf: attributesWriter(sink) };
+  })();
   let carried = 0;
 
-  const result = await readService(
-    service,
-    policy,
-    {
-      node({ key, value, attributes }) {
-        const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
-        builder.add(key, stored, attributesOf(attributes));
-      },
-      async unreadable(item) {
-        if (previous) carried += await carryForward(item, previous, builder);
-      },
-      pause(nodes) {
-        onProgress?.(nodes);
-        return drain?.();
-      },
+  const visitor = started.then(({ sink, previous, drain, builder, attributesOf }) => ({
+    node({ key, value, attributes }: Node) {
+      const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
+      builder.add(key, stored, attributesOf(attributes));
     },
-    { ...(signal && { signal }) },
-  );
+    async unreadable(item: Unreadable) {
+      if (previous) carried += await carryForward(item, previous, builder);
+    },
+    pause(nodes: number) {
+      onProgress?.(nodes);
+      return drain?.();
+    },
+  }));
+  const result = await readService(service, policy, visitor, { ...(signal && { signal }) });
+
+  const { sink, builder } = await started;
+  const manifest: Manifest = { service: kind, root, ...policy };
   const tree = builder.finish(sink.blob(encodeManifest(manifest)));
   return { tree, manifest, nodes: builder.count + carried, result };
 }

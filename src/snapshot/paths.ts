@@ -58,7 +58,8 @@ export function isKeyBelow(key: Uint8Array, above: Uint8Array): boolean {
 
 /** One character per byte. */
 export function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('latin1');
 }
 
 /** A root with a trailing slash names only what lies below it; the keys lie at the same places either way. */

@@ -61,16 +61,32 @@ export async function backup(
   source: BackupSource,
   options: BackupOptions = {},
 ): Promise<BackupResult> {
-  if (!options.dryRun) await requireGit();
-  await using _lock = options.dryRun ? undefined : await acquireLock(repository);
-  return await withRestarts(() => attempt(repository, source, options));
+  // The service can be asked already while the repository is being locked: nothing is written before it is.
+  const locking = options.dryRun ? Promise.resolve(undefined) : lock(repository);
+  locking.catch(() => {});
+  try {
+    return await withRestarts(() => attempt(repository, source, options, locking));
+  } finally {
+    const held = await locking.catch(() => undefined);
+    await held?.[Symbol.asyncDispose]();
+  }
 }
 
-async function attempt(repository: Repository, source: BackupSource, options: BackupOptions): Promise<BackupResult> {
+async function lock(repository: Repository): Promise<AsyncDisposable> {
+  await requireGit();
+  return acquireLock(repository);
+}
+
+async function attempt(
+  repository: Repository,
+  source: BackupSource,
+  options: BackupOptions,
+  locking: Promise<unknown>,
+): Promise<BackupResult> {
   const { service, policy } = source;
   const { signal, onProgress } = options;
   await using reader = await openReader(repository);
-  const preparing = prepare(repository, reader, source, options);
+  const preparing = prepare(repository, reader, source, options, locking);
   try {
     const destination = preparing.then(({ sink, last, writer }) => ({
       sink,
@@ -102,9 +118,11 @@ async function prepare(
   reader: ObjectReader,
   { store, service }: BackupSource,
   { dryRun = false, overridden = none }: BackupOptions,
+  locking: Promise<unknown>,
 ): Promise<Prepared> {
   const asked = service.identity();
   asked.catch(() => {});
+  await locking;
   const tip = await readTip(reader, repository);
   const last = tip && (await lastSnapshot(reader, tip, store));
   const identity = await asked;

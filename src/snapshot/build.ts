@@ -80,25 +80,18 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
     return slot;
   }
 
+  /** Turns a directory, or a leaf without data, into its tree. A leaf with a value stays what it is. */
   function close(slot: Slot | undefined): void {
-    if (!slot?.children || slot.tree !== undefined) return;
+    if (!slot || slot.tree !== undefined || (!slot.children && slot.value)) return;
     slot.tree = sink.tree(encodeTree(directoryEntries(slot)));
     slot.children = undefined;
   }
 
   function directoryEntries(slot: Slot): TreeEntry[] {
-    const children = new Map<string, Child>();
-    for (const [segment, child] of slot.children ?? []) {
-      close(child);
-      children.set(segment, asChild(child));
-    }
-    return encodeDirectory({ own: slot, children }, sink);
-  }
-
-  function asChild(slot: Slot): Child {
-    if (slot.tree !== undefined) return { tree: slot.tree };
-    if (slot.value) return { tree: undefined, value: slot.value, attributes: slot.attributes };
-    return { tree: sink.tree(encodeTree(encodeDirectory({ own: slot, children: new Map() }, sink))) };
+    const children = slot.children ?? noChildren;
+    for (const child of children.values()) close(child);
+    // Once it is closed, a slot is a child: it has a tree, or a value that is none.
+    return encodeDirectory({ own: slot, children: children as ReadonlyMap<string, Child> }, sink);
   }
 
   return {
@@ -142,6 +135,8 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
     return place;
   }
 }
+
+const noChildren: ReadonlyMap<string, Slot> = new Map();
 
 function newTrie(): Trie {
   return { top: newSlot(), segments: [], slots: [] };

@@ -22,7 +22,7 @@ export function describeChange(before: Side | undefined, after: Side | undefined
 function describeValue(before: Side | undefined, after: Side | undefined): string[] {
   if (before && after && sameValue(before.value, after.value)) return [];
   const [old, now] = [readable(before), readable(after)];
-  const lines = old === undefined || now === undefined ? [] : lineDiff(old, now);
+  const lines = old === undefined || now === undefined ? [] : lineDiff(...endLines(old, now));
   return lines.length > 0 ? lines : [`${sizeOf(before)} → ${sizeOf(after)}`];
 }
 
@@ -52,6 +52,12 @@ function sizeOf(side: Side | undefined): string {
   return textOf(value) === undefined || value.includes(0)
     ? `binary, ${count(value.length)} B`
     : `${count(value.length)} B`;
+}
+
+/** Most values of configuration end without a newline, on both sides: that is no difference worth a line of its own. */
+function endLines(old: string, now: string): [string, string] {
+  if (old.endsWith('\n') || now.endsWith('\n')) return [old, now];
+  return [old === '' ? '' : `${old}\n`, now === '' ? '' : `${now}\n`];
 }
 
 function lineDiff(before: string, after: string): string[] {

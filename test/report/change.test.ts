@@ -14,6 +14,11 @@ test('a missing newline at the end is a difference that is shown', () => {
   expect(describeChange(side('a\n'), side('a'))).toEqual(['-a', '+a', '\\ No newline at end of file']);
 });
 
+test('values that both end without a newline show nothing of it', () => {
+  expect(describeChange(side('off'), side('on'))).toEqual(['-off', '+on']);
+  expect(describeChange(undefined, side('on'))).toEqual(['+on']);
+});
+
 test('a new node shows all of its value, a removed one too', () => {
   expect(describeChange(undefined, side('a\n'))).toEqual(['+a']);
   expect(describeChange(side('a\n'), undefined)).toEqual(['-a']);

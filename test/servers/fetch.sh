@@ -1,7 +1,7 @@
 #!/bin/bash
-# Fetches the servers that the tests run against, as signed packages of Debian, unpacked into .servers/ (or the folder that
-# is named). Needs apt-get, dpkg and Debian's keyring; needs no root and changes nothing of the system. Servers that are
-# on PATH are used instead. Where there is no apt-get, it says what to put on PATH.
+# Fetches the servers that the tests run against, as signed packages of Debian, from the mirror that this machine uses,
+# unpacked into .servers/ (or the folder that is named). Needs apt-get, dpkg and Debian's keyring; needs no root and
+# changes nothing of the system. Servers that are on PATH are used instead. Elsewhere it says what to put there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=${1:-.servers}
@@ -10,14 +10,12 @@ if command -v etcd >/dev/null && command -v etcdctl >/dev/null; then exit 0; fi
 if [ -e "$dir/.done" ]; then exit 0; fi
 
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
-if ! command -v apt-get >/dev/null || [ ! -e "$keys" ]; then
+mirror=${DEBIAN_MIRROR:-$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1 || true)}
+[ -n "$mirror" ] || mirror=$(awk '$1=="deb"{for(i=2;i<=NF;i++)if($i~/^https?:/){print $i;exit}}' /etc/apt/sources.list 2>/dev/null || true)
+if ! command -v apt-get >/dev/null || [ ! -e "$keys" ] || [ -z "$mirror" ]; then
   echo "no servers to test against: put etcd and etcdctl (3.5 or newer) on PATH" >&2
   exit "${REQUIRE_SERVERS:-0}"
 fi
-
-mirror=${DEBIAN_MIRROR:-$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)}
-[ -n "$mirror" ] || mirror=$(awk '$1=="deb"{for(i=2;i<=NF;i++)if($i~/^https?:/){print $i;exit}}' /etc/apt/sources.list 2>/dev/null)
-case "$mirror" in *ubuntu* | "") mirror=http://deb.debian.org/debian ;; esac
 
 # Unpacked beside its place and moved there at the end, so that two runs at once, or a broken one, leave no half of it.
 mkdir -p "$dir"

@@ -393,3 +393,42 @@ test('a store of a newer format, and one that nobody wrote so, are refused', asy
   for (const args of [['ls'], ['restore', 'latest', 'dir:live'], ['check']])
     expect((await run(...args, '--repo', clone)).status).toBe(5);
 });
+
+test('a service that cannot be reached, is not known or is not named right, each with its exit code', async () => {
+  await using space = await workspace();
+  const { path, run } = space;
+  const nobody = await run('backup', 'etcd://127.0.0.1:1', '--timeout', '2');
+  expect(nobody).toMatchObject({ status: 15, stdout: '' });
+  expect(nobody.stderr).toMatch(/treekeeper: etcd at 127\.0\.0\.1:1 refuses the connection\n {2}hint: /);
+  expect((await run('dump', 'dir:nowhere')).status).toBe(15);
+  expect(await run('backup', 'consul://h')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('no driver for consul'),
+  });
+  const secret = await run('backup', 'etcd://root:hunter2@h');
+  expect(secret.status).toBe(2);
+  expect(secret.stderr).not.toContain('hunter2');
+  expect((await run('backup', 'dir:live', '--store', '../x')).status).toBe(2);
+  expect((await run('backup', 'dir:live', '--ephemeral', 'maybe')).status).toBe(2);
+  expect((await run('restore', 'latest', 'dir:live', '--map', 'nothing')).status).toBe(2);
+  const missing = { ETCDCTL_CACERT: '/nowhere/ca.pem' };
+  const noCa = await treekeeper(path, ['backup', 'etcd+tls://h'], missing);
+  expect(noCa).toMatchObject({ status: 2, stderr: expect.stringContaining('/nowhere/ca.pem') });
+});
+
+test('a repository with a work tree: the files follow where nothing local stands in the way', async () => {
+  await using space = await workspace();
+  const { path, run, write } = space;
+  const checkout = join(path, 'checkout');
+  execFileSync('git', ['init', '-q', '-b', 'main', checkout]);
+  expect(await run('backup', 'dir:live', '--repo', 'checkout')).toMatchObject({ status: 0, stderr: '' });
+  expect(readFileSync(join(checkout, 'live/app/motd'), 'utf8')).toBe('hello\n');
+
+  writeFileSync(join(checkout, 'live/app/motd'), 'a local change\n');
+  write('app/motd', 'changed\n');
+  const { status, stderr } = await run('backup', 'dir:live', '--repo', 'checkout');
+  expect(status).toBe(0);
+  expect(stderr).toContain(checkout);
+  expect(readFileSync(join(checkout, 'live/app/motd'), 'utf8')).toBe('a local change\n');
+  expect((await run('show', 'latest:app/motd', '--repo', 'checkout')).stdout).toBe('changed\n');
+});

@@ -20,6 +20,7 @@ import { type Guard, guardIdentity, guardRemoval, guardRevision } from './guards
 import { type Moment, storeTrees } from './history.ts';
 import { type Policy, withRestarts } from './read.ts';
 import { lastChange } from './revision.ts';
+import { readSeen, type Seen, writeSeen } from './seen.ts';
 import { type Taken, takeSnapshot } from './take.ts';
 
 /** One service and the store that it is backed up into. */
@@ -88,13 +89,17 @@ async function attempt(
   await using reader = await openReader(repository);
   const preparing = prepare(repository, reader, source, options, locking);
   try {
-    const destination = preparing.then(({ sink, last, writer }) => ({
+    const destination = preparing.then(({ sink, last, seen, writer }) => ({
       sink,
       previous: last?.snapshot,
+      seen,
       ...(writer && { drain: writer.drain }),
     }));
     const taken = await takeSnapshot(service, policy, destination, { signal, onProgress });
-    return await commitTaken(repository, reader, source, taken, await preparing, options);
+    const result = await commitTaken(repository, reader, source, taken, await preparing, options);
+    const isWhole = !options.dryRun && result.unreadable.length === 0;
+    if (isWhole) await writeSeen(repository, source.store, { tree: taken.tree, digest: taken.digest });
+    return result;
   } finally {
     const prepared = await preparing.catch(() => undefined);
     await prepared?.writer?.abandon();
@@ -105,6 +110,8 @@ async function attempt(
 interface Prepared {
   readonly tip: Moment | undefined;
   readonly last: LastSnapshot | undefined;
+  /** What was read when the last snapshot was made, where this host made it. */
+  readonly seen: Seen | undefined;
   readonly identity: Identity;
   readonly sink: ReadableSink;
   /** `undefined` for a dry run. */
@@ -125,10 +132,12 @@ async function prepare(
   await locking;
   const tip = await readTip(reader, repository);
   const last = tip && (await lastSnapshot(reader, tip, store));
+  const cached = await readSeen(repository, store);
+  const seen = cached?.tree === last?.snapshot.tree ? cached : undefined;
   const identity = await asked;
   if (last) guardIdentity(identity, last.trailers, overridden);
 
-  const base = { tip, last, identity, settle: async () => {} };
+  const base = { tip, last, seen, identity, settle: async () => {} };
   if (dryRun) return { ...base, sink: hashSink(new OidSet()), writer: undefined };
   if (last) {
     const writer = openHoldingWriter(repository, reader, last.snapshot.tree);

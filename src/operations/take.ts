@@ -6,7 +6,10 @@ import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
+import { version } from '../version.ts';
+import { contentDigest } from './content-digest.ts';
 import { type Policy, type ReadResult, readService } from './read.ts';
+import type { Seen } from './seen.ts';
 
 /** A service as it was just read, as the tree of a store. */
 export interface Taken {
@@ -15,6 +18,8 @@ export interface Taken {
   /** Nodes in the tree, those that were carried forward included. */
   readonly nodes: number;
   readonly result: ReadResult;
+  /** Of everything that was read. */
+  readonly digest: string;
 }
 
 /** Where a snapshot goes to, and what it follows. */
@@ -22,14 +27,19 @@ export interface Destination {
   readonly sink: ObjectSink;
   /** The store as it was last, if it was. */
   readonly previous: Snapshot | undefined;
+  /** What was read when the previous tree was made, where that is known. */
+  readonly seen?: Seen | undefined;
   /** Waits until the sink can take more. */
   drain?(): Promise<void> | undefined;
 }
 
+/** Nodes of at most so many bytes wait until it is known whether anything changed at all. */
+const mostWaiting = 64 * 1024 * 1024;
+
 /**
  * Reads a service into a tree. What cannot be read stands as it was in `previous`, and is listed in the result; nothing
- * is ever taken for deleted because it could not be read. The service is asked while the destination is still being made
- * ready. Throws as `readService` does.
+ * is ever taken for deleted because it could not be read. Where exactly the same was read before, the tree is the same and
+ * is not built. The service is asked while the destination is still being made ready. Throws as `readService` does.
  */
 export async function takeSnapshot(
   service: Service,
@@ -37,34 +47,72 @@ export async function takeSnapshot(
   destination: Destination | Promise<Destination>,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((nodes: number) => void) | undefined } = {},
 ): Promise<Taken> {
-  const { kind, ordered } = service.traits;
-  const { root } = service;
-  const started = (async () => {
-    const { sink, previous, drain } = await destination;
-    const builder = buildTree({ layout: layouts[kind], root, sink, ordered });
-    return { sink, previous, drain, builder, attributesOf: attributesWriter(sink) };
-  })();
-  let carried = 0;
-
-  const visitor = started.then(({ sink, previous, drain, builder, attributesOf }) => ({
-    node({ key, value, attributes }: Node) {
-      const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
-      builder.add(key, stored, attributesOf(attributes));
-    },
-    async unreadable(item: Unreadable) {
-      if (previous) carried += await carryForward(item, previous, builder);
-    },
-    pause(nodes: number) {
-      onProgress?.(nodes);
-      return drain?.();
+  const manifest: Manifest = { service: service.traits.kind, root: service.root, ...policy };
+  const manifestBytes = encodeManifest(manifest);
+  // Another version of treekeeper may make another tree of the same.
+  const digest = contentDigest(Buffer.concat([Buffer.from(`${version}\n`), manifestBytes]));
+  const starting = Promise.resolve(destination).then((ready) => startTree(service, ready, onProgress));
+  const visitor = starting.then(({ node, ...rest }) => ({
+    ...rest,
+    node(found: Node) {
+      digest.add(found);
+      node(found);
     },
   }));
   const result = await readService(service, policy, visitor, { ...(signal && { signal }) });
 
-  const { sink, builder } = await started;
-  const manifest: Manifest = { service: kind, root, ...policy };
-  const tree = builder.finish(sink.blob(encodeManifest(manifest)));
-  return { tree, manifest, nodes: builder.count + carried, result };
+  const content = digest.finish();
+  const { tree, nodes } = (await starting).finish(manifestBytes, content);
+  return { tree, manifest, nodes, result, digest: content };
+}
+
+/** Takes nodes as they come. They wait where the tree may turn out to be known, and are built into a tree else. */
+function startTree(
+  { traits: { kind, ordered }, root }: Service,
+  { sink, previous, seen, drain }: Destination,
+  onProgress: ((nodes: number) => void) | undefined,
+) {
+  const builder = buildTree({ layout: layouts[kind], root, sink, ordered });
+  const attributesOf = attributesWriter(sink);
+  let waiting: Node[] | undefined = seen && [];
+  let bytes = 0;
+  let carried = 0;
+
+  function build({ key, value, attributes }: Node): void {
+    const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
+    builder.add(key, stored, attributesOf(attributes));
+  }
+
+  function stopWaiting(): void {
+    const nodes = waiting ?? [];
+    waiting = undefined;
+    for (const node of nodes) build(node);
+  }
+
+  return {
+    node(node: Node) {
+      if (!waiting) return build(node);
+      waiting.push(node);
+      bytes += node.key.length + (node.value?.length ?? 0);
+      if (bytes > mostWaiting) stopWaiting();
+    },
+
+    async unreadable(item: Unreadable) {
+      stopWaiting();
+      if (previous) carried += await carryForward(item, previous, builder);
+    },
+
+    pause(nodes: number) {
+      onProgress?.(nodes);
+      return drain?.();
+    },
+
+    finish(manifest: Uint8Array, digest: string): { tree: Oid; nodes: number } {
+      if (waiting && seen?.digest === digest) return { tree: seen.tree, nodes: waiting.length };
+      stopWaiting();
+      return { tree: builder.finish(sink.blob(manifest)), nodes: builder.count + carried };
+    },
+  };
 }
 
 /** Writes attributes to the sink, each distinct content once: a tree often has the same ones everywhere. */

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { readBranch } from '../../src/git/refs.ts';
 import { openRepository } from '../../src/git/repository.ts';
 import { backup } from '../../src/operations/backup.ts';
+import { contentDigest } from '../../src/operations/content-digest.ts';
 import { openForBackup, openForReading } from '../../src/operations/open.ts';
 import { planRestore } from '../../src/operations/plan-restore.ts';
 import { applyPlan } from '../../src/operations/restore.ts';
@@ -13,6 +14,8 @@ import { locate } from '../../src/operations/revision.ts';
 import { openDir } from '../../src/services/dir.ts';
 import { openEtcd } from '../../src/services/etcd.ts';
 import type { ReadEvent, Service, Unreadable } from '../../src/services/service.ts';
+import { encodeJson } from '../../src/snapshot/attributes.ts';
+import type { Node } from '../../src/snapshot/node.ts';
 import { walkSnapshot } from '../../src/snapshot/walk.ts';
 import { describeWith } from '../servers/binaries.ts';
 import { type Etcd, startEtcd } from '../servers/etcd.ts';
@@ -121,6 +124,70 @@ test('objects of an abandoned or unchanged run never reach the repository, howev
   // One value, the store's directory, the top, the commit.
   const objects = (text: string) => Number(/in-pack: (\d+)/.exec(text)?.[1]);
   expect(objects(count()) - objects(before)).toBe(4);
+});
+
+test('what was seen before saves work, and decides nothing when it is lost, damaged, or of another snapshot', async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const live = join(path, 'live');
+  mkdirSync(live);
+  const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
+  const run = async () => (await backup(repository, { store: 's', service: openDir({ path: live }), policy })).status;
+  const cache = join(repository.gitDir, 'treekeeper/seen-s.json');
+  const shown = () => execFileSync('git', ['-C', repository.gitDir, 'show', 'main:s/f'], { encoding: 'utf8' });
+
+  writeFileSync(join(live, 'f'), 'one');
+  expect(await run()).toBe('created');
+  const first = readFileSync(cache, 'utf8');
+  expect(await run()).toBe('unchanged');
+  writeFileSync(join(live, 'f'), 'two');
+  expect(await run()).toBe('created');
+  expect(shown()).toBe('two');
+
+  const second = readFileSync(cache, 'utf8');
+  const [one, two] = [JSON.parse(first), JSON.parse(second)];
+  const mixed = [
+    { tree: two.tree, digest: one.digest },
+    { tree: one.tree, digest: two.digest },
+  ].map((seen) => JSON.stringify(seen));
+  const cut = Array.from({ length: 20 }, (_, index) => second.slice(0, Math.floor((second.length * index) / 20)));
+  for (const content of [...cut, ...mixed, first, 'null', '[]', '{"tree":1,"digest":2}']) {
+    writeFileSync(cache, content);
+    expect(await run()).toBe('unchanged');
+    expect(readFileSync(cache, 'utf8')).toBe(second);
+  }
+
+  // The value of the first snapshot again: the cache of that one must not bring its tree back as if nothing changed.
+  writeFileSync(join(live, 'f'), 'one');
+  writeFileSync(cache, first);
+  expect(await run()).toBe('created');
+  expect(shown()).toBe('one');
+});
+
+test('pieces that are put together otherwise have another digest', () => {
+  const digestOf = (nodes: readonly Node[]) => {
+    const digest = contentDigest(new Uint8Array());
+    for (const one of nodes) digest.add(one);
+    return digest.finish();
+  };
+  const executable = { executable: true };
+  const trees: Node[][] = [
+    [],
+    [node('a', '')],
+    [{ ...node('a', ''), value: null }],
+    [node('', 'a')],
+    [node('ab', 'c')],
+    [node('a', 'bc')],
+    [node('a', 'b'), node('c', 'd')],
+    [node('a', 'bc'), node('', 'd')],
+    [{ ...node('a', ''), attributes: executable }],
+    [node('a', String(Buffer.from(encodeJson(executable))))],
+    [node('x', Buffer.alloc(70_000, 'y'))],
+    [node('x', Buffer.alloc(70_001, 'y'))],
+    [node('x', Buffer.alloc(65_500, 'y')), node('z', 'z')],
+  ];
+  expect(new Set(trees.map(digestOf)).size).toBe(trees.length);
+  for (const tree of trees) expect(digestOf(tree)).toBe(digestOf(tree));
 });
 
 const describe = describeWith('etcd', 'etcdctl');

@@ -62,6 +62,11 @@ export interface Reading {
   readonly window?: string;
   /** The service's own clock at the time of the snapshot (etcd revision, Consul index, zxid), where it has one. */
   readonly revision: string | undefined;
+  /**
+   * Why the service may have nodes that it did not show, and did not say which (Consul leaves out what a token may not
+   * read). What an earlier snapshot has and this read has not must then not be taken for deleted.
+   */
+  readonly hidden?: string;
 }
 
 export interface ReadOptions {
@@ -82,6 +87,12 @@ export type Outcome =
   | { readonly status: 'created' }
   | { readonly status: 'exists'; readonly same: boolean }
   | { readonly status: 'failed'; readonly reason: string };
+
+/** A node that was created and could not be given its final attributes. */
+export interface Unsettled {
+  readonly key: Uint8Array;
+  readonly reason: string;
+}
 
 /**
  * A live tree that can be read, and to which missing nodes can be added. There is no update and no delete, so that
@@ -108,6 +119,12 @@ export interface Service extends AsyncDisposable {
    * `nodes`. Parents must come before children where `traits.parentsFirst`. Safe to repeat.
    */
   create(nodes: readonly Node[], signal?: AbortSignal): Promise<readonly Outcome[]>;
+  /**
+   * Ends a run of `create`: gives nodes that `create` itself made the attributes that would have kept it from creating
+   * their children (an ACL of ZooKeeper). Until then they are narrower than they should be, never wider. Answers what
+   * could not be settled. Called after the last `create` of a run, also of one that broke off.
+   */
+  settle?(): Promise<readonly Unsettled[]>;
 }
 
 /** Thrown by `read` when it must be started again from nothing. */

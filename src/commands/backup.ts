@@ -76,7 +76,7 @@ export class BackupCommand extends BaseCommand {
       { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress },
     );
     report(result, repository.branch, printer);
-    return result.unreadable.length > 0 ? 3 : undefined;
+    return result.unreadable.length > 0 || result.report.hidden !== undefined ? 3 : undefined;
   }
 
   private overridden(): ReadonlySet<Guard> {
@@ -99,6 +99,8 @@ function report(
   for (const { key, reason } of unreadable) {
     printer.print({ type: 'unreadable', key, reason }, `unreadable, kept as it was: ${formatKey(key)} (${reason})`);
   }
+
+  if (report.hidden !== undefined) printer.warn(`incomplete: ${report.hidden}; what is not shown is kept as it was`);
 
   const { store, added, changed, removed, nodes, consistency, revision, skipped } = report;
   const counts = `${count(added)} added, ${count(changed)} changed, ${count(removed)} removed (${count(nodes)} nodes)`;

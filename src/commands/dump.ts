@@ -51,6 +51,7 @@ export class DumpCommand extends BaseCommand {
       { signal },
     );
     printer.note(`${count(result.nodes)} nodes`);
-    return result.unreadable.length > 0 ? 3 : undefined;
+    if (result.hidden !== undefined) printer.warn(`incomplete: ${result.hidden}`);
+    return result.unreadable.length > 0 || result.hidden !== undefined ? 3 : undefined;
   }
 }

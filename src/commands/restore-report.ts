@@ -32,8 +32,15 @@ export function printPlan(plan: Plan, printer: Printer): void {
 type Counts = ReturnType<typeof countVerdicts>;
 
 /** Tells what became of a plan while it is carried out. `finish` answers whether the service now holds all of it. */
-export function openTally(plan: Counts, printer: Printer): { add(batch: readonly Done[]): void; finish(): boolean } {
-  const tally = { created: 0, appeared: 0, differs: 0, failed: 0 };
+export function openTally(
+  plan: Counts,
+  printer: Printer,
+): {
+  add(batch: readonly Done[]): void;
+  unsettled(nodes: readonly { readonly key: Uint8Array; readonly reason: string }[]): void;
+  finish(): boolean;
+} {
+  const tally = { created: 0, appeared: 0, differs: 0, failed: 0, unsettled: 0 };
 
   return {
     add(batch) {
@@ -47,8 +54,18 @@ export function openTally(plan: Counts, printer: Printer): { add(batch: readonly
       printer.progress(`created ${count(tally.created)} of ${count(plan.create)} nodes`);
     },
 
+    unsettled(nodes) {
+      tally.unsettled = nodes.length;
+      for (const { key, reason } of nodes) {
+        printer.print(
+          { type: 'unsettled', key, reason },
+          `x created without its final ACL: ${formatKey(key)} (${reason})`,
+        );
+      }
+    },
+
     finish() {
-      const { created, appeared, failed } = tally;
+      const { created, appeared, failed, unsettled } = tally;
       const differs = plan.differs + tally.differs;
       const missing = failed + plan.refused;
       const rest = [
@@ -58,8 +75,9 @@ export function openTally(plan: Counts, printer: Printer): { add(batch: readonly
       ];
       if (missing > 0) rest.push(`${count(missing)} could not be created`);
       if (plan.unreadable > 0) rest.push(`${count(plan.unreadable)} could not be read`);
+      if (unsettled > 0) rest.push(`${count(unsettled)} lack their final ACL`);
       printer.print({ type: 'restore', ...plan, ...tally, differs }, `restore: ${rest.join(', ')}`);
-      return differs + missing + plan.unreadable === 0;
+      return differs + missing + unsettled + plan.unreadable === 0;
     },
   };
 }

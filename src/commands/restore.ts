@@ -69,7 +69,7 @@ export class RestoreCommand extends BaseCommand {
     if (this.dryRun) return undefined;
 
     const tally = openTally(counts, printer);
-    await applyPlan(plan, service, { signal, onDone: tally.add });
+    tally.unsettled(await applyPlan(plan, service, { signal, onDone: tally.add }));
     return tally.finish() ? undefined : 3;
   }
 }

@@ -17,6 +17,11 @@ export interface StoreConfig {
   readonly user?: string;
   readonly passwordFile?: string;
   readonly passwordEnv?: string;
+  readonly tokenFile?: string;
+  readonly tokenEnv?: string;
+  readonly datacenter?: string;
+  readonly namespace?: string;
+  readonly partition?: string;
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly serverName?: string };
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];

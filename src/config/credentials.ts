@@ -8,22 +8,23 @@ import type { StoreConfig } from './config.ts';
 export interface Credentials {
   readonly user?: string;
   readonly password?: string;
+  /** Consul's. */
+  readonly token?: string;
   /** PEM. */
   readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string };
 }
 
 export type Environment = { readonly [name: string]: string | undefined };
 
-/** The environment variables that the services' own tools read. */
-const variables: {
-  readonly [kind in Kind]?: { user: string; password: string; ca: string; cert: string; key: string };
-} = {
-  etcd: {
-    user: 'ETCDCTL_USER',
-    password: 'ETCDCTL_PASSWORD',
-    ca: 'ETCDCTL_CACERT',
-    cert: 'ETCDCTL_CERT',
-    key: 'ETCDCTL_KEY',
+/** The environment variables that the services' own tools read; ZooKeeper's has none. */
+const variables: { readonly [kind in Kind]?: { ca: string; cert: string; key: string; serverName?: string } } = {
+  etcd: { ca: 'ETCDCTL_CACERT', cert: 'ETCDCTL_CERT', key: 'ETCDCTL_KEY' },
+  zookeeper: { ca: 'ZOOKEEPER_CACERT', cert: 'ZOOKEEPER_CERT', key: 'ZOOKEEPER_KEY' },
+  consul: {
+    ca: 'CONSUL_CACERT',
+    cert: 'CONSUL_CLIENT_CERT',
+    key: 'CONSUL_CLIENT_KEY',
+    serverName: 'CONSUL_TLS_SERVER_NAME',
   },
 };
 
@@ -39,40 +40,74 @@ export function readCredentials(
 ): Credentials {
   const names = variables[kind];
   const variable = (name: string | undefined) => (name === undefined ? undefined : environment[name] || undefined);
-  // As etcdctl has it: ETCDCTL_USER=user, or user:password.
-  const [, user, userPassword] = /^([^:]*)(?::(.*))?$/s.exec(variable(names?.user) ?? '') ?? [];
-
-  const password = variable(names?.password) ?? userPassword ?? configuredPassword(store, directory, environment);
-  const name = user || store?.user;
+  const serverName = variable(names?.serverName) ?? store?.tls?.serverName;
   return {
-    ...(name !== undefined && { user: name }),
-    ...(password !== undefined && { password }),
+    ...(kind === 'consul' ? readToken(store, directory, environment) : readUser(kind, store, directory, environment)),
     tls: {
       ...pem('ca', variable(names?.ca), store?.tls?.ca, directory),
       ...pem('cert', variable(names?.cert), store?.tls?.cert, directory),
       ...pem('key', variable(names?.key), store?.tls?.key, directory),
-      ...(store?.tls?.serverName !== undefined && { serverName: store.tls.serverName }),
+      ...(serverName !== undefined && { serverName }),
     },
   };
 }
 
-function configuredPassword(
+function readUser(
+  kind: Kind,
   store: StoreConfig | undefined,
   directory: string,
   environment: Environment,
+): { user?: string; password?: string } {
+  const given = kind === 'etcd' ? etcdUser(environment) : kind === 'zookeeper' ? zookeeperUser(environment) : {};
+  const user = given.user ?? store?.user;
+  const password =
+    given.password ?? secret('password', store?.passwordFile, store?.passwordEnv, directory, environment);
+  return { ...(user !== undefined && { user }), ...(password !== undefined && { password }) };
+}
+
+/** As etcdctl has it: ETCDCTL_USER=user, or user:password. */
+function etcdUser(environment: Environment): { user?: string; password?: string } {
+  const [, user = '', inUser] = /^([^:]*)(?::(.*))?$/s.exec(environment['ETCDCTL_USER'] ?? '') ?? [];
+  const password = environment['ETCDCTL_PASSWORD'] || inUser;
+  return { ...(user !== '' && { user }), ...(password !== undefined && { password }) };
+}
+
+function zookeeperUser(environment: Environment): { user?: string; password?: string } {
+  const auth = environment['ZOOKEEPER_AUTH'];
+  if (!auth) return {};
+  const [, user, password] = /^digest:([^:]+):(.*)$/s.exec(auth) ?? [];
+  if (user !== undefined && password !== undefined) return { user, password };
+  throw new TreekeeperError('usage', 'ZOOKEEPER_AUTH is not digest:USER:PASSWORD', {
+    hint: 'treekeeper can authenticate by digest and by TLS client certificate; SASL and other schemes it cannot',
+  });
+}
+
+function readToken(store: StoreConfig | undefined, directory: string, environment: Environment): { token?: string } {
+  const file = environment['CONSUL_HTTP_TOKEN_FILE'];
+  const token =
+    environment['CONSUL_HTTP_TOKEN'] ||
+    (file ? firstLine(file, 'token file') : secret('token', store?.tokenFile, store?.tokenEnv, directory, environment));
+  return token ? { token } : {};
+}
+
+function secret(
+  what: string,
+  file: string | undefined,
+  variable: string | undefined,
+  directory: string,
+  environment: Environment,
 ): string | undefined {
-  if (store?.passwordFile !== undefined) {
-    return readFile(resolve(directory, store.passwordFile), 'password file')
-      .toString('utf8')
-      .replace(/\r?\n$/, '');
-  }
-  if (store?.passwordEnv === undefined) return undefined;
-  const password = environment[store.passwordEnv];
-  if (password !== undefined) return password;
-  throw new TreekeeperError(
-    'usage',
-    `the environment variable ${store.passwordEnv}, which holds the password, is not set`,
-  );
+  if (file !== undefined) return firstLine(resolve(directory, file), `${what} file`);
+  if (variable === undefined) return undefined;
+  const value = environment[variable];
+  if (value !== undefined) return value;
+  throw new TreekeeperError('usage', `the environment variable ${variable}, which holds the ${what}, is not set`);
+}
+
+function firstLine(path: string, what: string): string {
+  return readFile(path, what)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
 }
 
 function pem<Name extends 'ca' | 'cert' | 'key'>(

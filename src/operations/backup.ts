@@ -11,6 +11,7 @@ import type { ReadableSink } from '../git/sink.ts';
 import { followWorkTree } from '../git/work-tree.ts';
 import type { Identity, Service, Unreadable } from '../services/service.ts';
 import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
+import { layouts } from '../snapshot/layout.ts';
 import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
@@ -97,7 +98,7 @@ async function attempt(
     }));
     const taken = await takeSnapshot(service, policy, destination, { signal, onProgress });
     const result = await commitTaken(repository, reader, source, taken, await preparing, options);
-    const isWhole = !options.dryRun && result.unreadable.length === 0;
+    const isWhole = !options.dryRun && result.unreadable.length === 0 && result.report.hidden === undefined;
     if (isWhole) await writeSeen(repository, source.store, { tree: taken.tree, digest: taken.digest });
     return result;
   } finally {
@@ -168,7 +169,8 @@ async function commitTaken(
     const done = { report, changes, unreadable: taken.result.unreadable, advice: undefined };
     if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
 
-    guardRemoval(before, taken.nodes, counts.removed, overridden);
+    const roots = layouts[source.service.traits.kind].keys === 'absolute' ? 1 : 0;
+    guardRemoval(Math.max(0, before - roots), taken.nodes - roots, counts.removed, overridden);
     if (!writer) return { ...done, status: 'planned', commit: undefined };
 
     if (tries === 0) await settle(taken.tree);
@@ -232,7 +234,7 @@ function reportOn(
   { nodes, result }: Taken,
   counts: Counts,
 ): SnapshotReport {
-  const { consistency, window, revision, skipped, unreadable } = result;
+  const { consistency, window, revision, skipped, unreadable, hidden } = result;
   return {
     ...counts,
     store,
@@ -242,6 +244,7 @@ function reportOn(
     revision,
     consistency: window === undefined ? consistency : `${consistency} (${window})`,
     unreadable: unreadable.length,
+    hidden,
     skipped,
     nodes,
   };

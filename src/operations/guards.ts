@@ -22,7 +22,13 @@ const manyNodes = 100;
 /** Throws `TreekeeperError('guard')` where the service is not the one that made the snapshot with these trailers. */
 export function guardIdentity(identity: Identity, last: Trailers, overridden: ReadonlySet<Guard>): void {
   const known = last.get('Identity');
-  if (known === undefined || known === identity.cluster || overridden.has('other-source')) return;
+  if (
+    known === undefined ||
+    identity.cluster === undefined ||
+    known === identity.cluster ||
+    overridden.has('other-source')
+  )
+    return;
   refuse(
     'other-source',
     `the store ${last.get('Store')} was made from ${known} (${last.get('Source')}), and this is ${identity.cluster}`,
@@ -48,7 +54,10 @@ export function guardRevision(
   refuse('older-source', `the service is at revision ${revision}, and the last snapshot was made at ${known}`);
 }
 
-/** Throws `TreekeeperError('guard')` where a store of `before` nodes would be left with `after`, `removed` of them gone. */
+/**
+ * Throws `TreekeeperError('guard')` where a store of `before` nodes would be left with `after`, `removed` of them gone. A
+ * root node that is always there is not counted.
+ */
 export function guardRemoval(before: number, after: number, removed: number, overridden: ReadonlySet<Guard>): void {
   if (overridden.has('mass-removal') || before === 0) return;
   if (after === 0) refuse('mass-removal', `the service is empty, and the last snapshot has ${count(before)} nodes`);

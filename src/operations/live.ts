@@ -45,14 +45,11 @@ export async function liveSnapshot(
         onProgress,
       },
     );
-    if (result.unreadable.length > 0) {
-      throw new TreekeeperError(
-        'incomplete',
-        `${result.unreadable.length} nodes of the service cannot be read, so it cannot be compared`,
-        {
-          hint: `the first is refused because: ${result.unreadable[0]?.reason}`,
-        },
-      );
+    const reason = result.hidden ?? result.unreadable[0]?.reason;
+    if (reason !== undefined) {
+      throw new TreekeeperError('incomplete', 'not all nodes of the service can be read, so it cannot be compared', {
+        hint: `the first reason: ${reason}`,
+      });
     }
 
     const under = sink.over(stored.source);

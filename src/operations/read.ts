@@ -18,6 +18,8 @@ export const everything: Policy = { include: [], exclude: [], ephemeral: 'record
 export interface Visitor {
   node(node: Node): void;
   unreadable(item: Unreadable): Promise<void> | void;
+  /** Told before the first node where the service may have more nodes than it shows. */
+  hidden?(reason: string): void;
   /** Between batches: the place to wait for whatever cannot keep up. */
   pause?(nodesSoFar: number): Promise<void> | void;
 }
@@ -28,6 +30,8 @@ export interface ReadResult extends Reading {
   /** Counts by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly unreadable: readonly Unreadable[];
+  /** Why the service may have more nodes than it showed. */
+  readonly hidden: string | undefined;
 }
 
 /**
@@ -46,14 +50,19 @@ export async function readService(
   const skipped = new Map<string, number>();
   const unreadable: Unreadable[] = [];
   let nodes = 0;
+  let hidden: string | undefined;
 
   const skip = (reason: string) => skipped.set(reason, (skipped.get(reason) ?? 0) + 1);
   const read = { prefixes: selection.prefixes, ephemeral: policy.ephemeral, ...options };
   const events = begin(service.read(read));
   const visitor = await ready;
   for await (const event of events) {
-    if (event.type === 'end') return { ...event, nodes, skipped, unreadable };
+    if (event.type === 'end') return { ...event, nodes, skipped, unreadable, hidden };
 
+    if (event.hidden !== undefined) {
+      hidden = event.hidden;
+      visitor.hidden?.(hidden);
+    }
     for (const item of event.unreadable ?? []) {
       if (!selection.matches(item.key)) continue;
       unreadable.push(item);

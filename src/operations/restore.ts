@@ -1,4 +1,4 @@
-import type { Outcome, Service } from '../services/service.ts';
+import type { Outcome, Service, Unsettled } from '../services/service.ts';
 import type { Node } from '../snapshot/node.ts';
 import type { Step } from '../snapshot/plan.ts';
 import type { RestorePlan } from './plan-restore.ts';
@@ -25,23 +25,31 @@ const batchBytes = 8 * 1024 * 1024;
 /**
  * Creates what a plan says is missing, parents first, and nothing else. The service decides at the last moment whether a
  * node is missing, so whatever appeared since the plan was made is kept, and told in the outcome. Interrupted at any
- * point, it can be planned and run again, and does the rest.
+ * point, it can be planned and run again, and does the rest. Answers the nodes that it created and could not give all of
+ * their attributes.
  */
 export async function applyPlan(
   plan: RestorePlan,
   service: Service,
   { signal, onDone }: ApplyOptions = {},
-): Promise<void> {
+): Promise<readonly Unsettled[]> {
   let batch: { step: Step; node: Node }[] = [];
   let bytes = 0;
-  for (const step of plan.steps) {
-    if (step.verdict !== 'create') continue;
-    const node = await plan.nodeOf(step);
-    batch.push({ step, node });
-    bytes += node.value?.length ?? 0;
-    if (batch.length >= batchNodes || bytes >= batchBytes) await flush();
+  try {
+    for (const step of plan.steps) {
+      if (step.verdict !== 'create') continue;
+      const node = await plan.nodeOf(step);
+      batch.push({ step, node });
+      bytes += node.value?.length ?? 0;
+      if (batch.length >= batchNodes || bytes >= batchBytes) await flush();
+    }
+    await flush();
+  } catch (thrown) {
+    // What was created so far still gets its final attributes, where the service can be reached.
+    await service.settle?.().catch(() => {});
+    throw thrown;
   }
-  await flush();
+  return (await service.settle?.()) ?? [];
 
   async function flush(): Promise<void> {
     if (batch.length === 0) return;

@@ -5,6 +5,7 @@ import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
+import { latin1 } from '../snapshot/paths.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
 import { contentDigest } from './content-digest.ts';
@@ -62,7 +63,7 @@ export async function takeSnapshot(
   const result = await readService(service, policy, visitor, { ...(signal && { signal }) });
 
   const content = digest.finish();
-  const { tree, nodes } = (await starting).finish(manifestBytes, content);
+  const { tree, nodes } = await (await starting).finish(manifestBytes, content);
   return { tree, manifest, nodes, result, digest: content };
 }
 
@@ -72,13 +73,17 @@ function startTree(
   { sink, previous, seen, drain }: Destination,
   onProgress: ((nodes: number) => void) | undefined,
 ) {
-  const builder = buildTree({ layout: layouts[kind], root, sink, ordered });
+  const input = { layout: layouts[kind], root, sink };
+  let builder = buildTree({ ...input, ordered });
   const attributesOf = attributesWriter(sink);
   let waiting: Node[] | undefined = seen && [];
   let bytes = 0;
   let carried = 0;
+  /** The keys that came, where others may be hidden. */
+  let shown: Set<string> | undefined;
 
   function build({ key, value, attributes }: Node): void {
+    shown?.add(latin1(key));
     const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
     builder.add(key, stored, attributesOf(attributes));
   }
@@ -102,17 +107,32 @@ function startTree(
       if (previous) carried += await carryForward(item, previous, builder);
     },
 
+    hidden() {
+      stopWaiting();
+      shown = new Set();
+      // What was hidden comes at the very end, whatever its place.
+      builder = buildTree({ ...input, ordered: false });
+    },
+
     pause(nodes: number) {
       onProgress?.(nodes);
       return drain?.();
     },
 
-    finish(manifest: Uint8Array, digest: string): { tree: Oid; nodes: number } {
+    async finish(manifest: Uint8Array, digest: string): Promise<{ tree: Oid; nodes: number }> {
       if (waiting && seen?.digest === digest) return { tree: seen.tree, nodes: waiting.length };
       stopWaiting();
+      if (shown && previous) await keepHidden(shown, previous, builder);
       return { tree: builder.finish(sink.blob(manifest)), nodes: builder.count + carried };
     },
   };
+}
+
+/** Puts what an earlier snapshot has and the service did not show into the tree. */
+async function keepHidden(shown: ReadonlySet<string>, previous: Snapshot, builder: TreeBuilder): Promise<void> {
+  await walkSnapshot(previous, ({ key, value, attributes }) => {
+    if (!shown.has(latin1(key))) builder.add(key, value, attributes);
+  });
 }
 
 /** Writes attributes to the sink, each distinct content once: a tree often has the same ones everywhere. */

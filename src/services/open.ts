@@ -16,18 +16,18 @@ export async function openService(address: ServiceAddress, access: Access): Prom
   switch (address.kind) {
     case 'dir':
       return (await import('./dir.ts')).openDir(address);
-    case 'etcd': {
-      const { tls, ...rest } = access;
-      return (await import('./etcd.ts')).openEtcd({
-        ...address,
-        ...rest,
-        ...(address.tls ? { tls } : { tls: undefined }),
-      });
-    }
+    case 'etcd':
+      return (await import('./etcd.ts')).openEtcd(merge(address, access));
     case 'zookeeper':
+      return (await import('./zookeeper.ts')).openZookeeper(merge(address, access));
     case 'consul':
       throw new TreekeeperError('usage', `this version of treekeeper has no driver for ${address.kind}`, {
-        hint: 'it reads and restores etcd and dir',
+        hint: 'it reads and restores etcd, zookeeper and dir',
       });
   }
+}
+
+/** The TLS files matter only where the address asks for TLS. */
+function merge(address: Exclude<ServiceAddress, { kind: 'dir' }>, { tls, ...access }: Access) {
+  return { ...address, ...access, ...(address.tls ? { tls } : { tls: undefined }) };
 }

@@ -14,6 +14,11 @@ export interface Traits {
   readonly parentsFirst: boolean;
   /** All keys of one read come from one moment. */
   readonly pointInTime: boolean;
+  /**
+   * Where a node numbers children by a counter of its own, with so many digits: the counter starts again when the node is
+   * created anew.
+   */
+  readonly sequenceDigits?: number;
   /** The largest value, in bytes, that a server of default configuration takes. */
   readonly maxValueBytes: number;
 }
@@ -24,8 +29,11 @@ export interface Identity {
   readonly version: string | undefined;
   /** Endpoints and root, without credentials, as they could be given on the command line again. */
   readonly source: string;
-  /** What stays the same for as long as it is the same cluster: etcd's cluster id, a directory's real path. */
-  readonly cluster: string;
+  /**
+   * What stays the same for as long as it is the same cluster: etcd's cluster id, a directory's real path. `undefined`
+   * where there is nothing to tell it by yet.
+   */
+  readonly cluster: string | undefined;
 }
 
 /** A node that exists, or may exist, and could not be read. Never the same as a node that is gone. */
@@ -52,6 +60,11 @@ export type ReadEvent =
       readonly nodes: readonly Node[];
       readonly unreadable?: readonly Unreadable[];
       readonly skipped?: readonly Skipped[];
+      /**
+       * Why the service may have nodes that it does not show, without saying which (Consul leaves out what a token may
+       * not read). What an earlier snapshot has and this read has not is then not taken for deleted. Comes before any node.
+       */
+      readonly hidden?: string;
     }
   | ({ readonly type: 'end' } & Reading);
 
@@ -62,11 +75,6 @@ export interface Reading {
   readonly window?: string;
   /** The service's own clock at the time of the snapshot (etcd revision, Consul index, zxid), where it has one. */
   readonly revision: string | undefined;
-  /**
-   * Why the service may have nodes that it did not show, and did not say which (Consul leaves out what a token may not
-   * read). What an earlier snapshot has and this read has not must then not be taken for deleted.
-   */
-  readonly hidden?: string;
 }
 
 export interface ReadOptions {
@@ -116,7 +124,8 @@ export interface Service extends AsyncDisposable {
   refuse(node: Node): string | undefined;
   /**
    * Creates each node that is missing; one that exists is left as it is and compared. Outcomes are in the order of
-   * `nodes`. Parents must come before children where `traits.parentsFirst`. Safe to repeat.
+   * `nodes`. Parents must come before children where `traits.parentsFirst`, and all of what is below a node
+   * before anything that is not. Safe to repeat.
    */
   create(nodes: readonly Node[], signal?: AbortSignal): Promise<readonly Outcome[]>;
   /**

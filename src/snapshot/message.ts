@@ -14,12 +14,14 @@ export interface SnapshotReport extends Counts {
   readonly service: string;
   readonly source: string;
   /** What the guard against another cluster compares. */
-  readonly identity: string;
+  readonly identity: string | undefined;
   readonly revision: string | undefined;
   /** `exact`, `quiescent`, or `fuzzy` with its window. */
   readonly consistency: string;
   /** Nodes that could not be read and stand as they were in the snapshot before. */
   readonly unreadable: number;
+  /** Why the service may have more nodes than it showed; those that it did not show stand as they were. */
+  readonly hidden: string | undefined;
   /** What was left out on purpose, by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly nodes: number;
@@ -51,7 +53,7 @@ export function encodeMessage(report: SnapshotReport, version: string): string {
     Identity: report.identity,
     Revision: report.revision,
     Consistency: report.consistency,
-    Complete: unreadable === 0 ? 'yes' : `no (${count(unreadable)} unreadable)`,
+    Complete: completeness(unreadable, report.hidden),
     Skipped:
       skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
     Nodes: String(nodes),
@@ -61,6 +63,11 @@ export function encodeMessage(report: SnapshotReport, version: string): string {
     trailers[name] === undefined ? [] : [`${name}: ${oneLine(trailers[name])}`],
   );
   return `${subject}\n\n${lines.join('\n')}\n`;
+}
+
+function completeness(unreadable: number, hidden: string | undefined): string {
+  if (unreadable > 0) return `no (${count(unreadable)} unreadable)`;
+  return hidden === undefined ? 'yes' : `no (${hidden})`;
 }
 
 /** The trailers of a commit message that treekeeper wrote; empty for any other. */

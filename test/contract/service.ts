@@ -63,7 +63,7 @@ export function testService(subject: Subject): void {
   test('an empty store has no nodes, and says that it was read to the end', async () => {
     await using opened = await subject.open();
     const { nodes, ends } = await readAll(opened.service);
-    expect(nodes.filter(({ key }) => key.length > 1)).toEqual([]);
+    expect(nodes.filter(({ key }) => latin1(key).startsWith(latin1(opened.key(''))))).toEqual([]);
     expect(ends).toBe(1);
   });
 

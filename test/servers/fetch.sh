@@ -6,14 +6,16 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=${1:-.servers}
 
-if command -v etcd >/dev/null && command -v etcdctl >/dev/null; then exit 0; fi
-if [ -e "$dir/.done" ]; then exit 0; fi
+# Another number means other packages, so that a folder of an older checkout is fetched anew.
+mark=.done-2
+if [ -e "$dir/$mark" ]; then exit 0; fi
 
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 mirror=${DEBIAN_MIRROR:-$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1 || true)}
 [ -n "$mirror" ] || mirror=$(awk '$1=="deb"{for(i=2;i<=NF;i++)if($i~/^https?:/){print $i;exit}}' /etc/apt/sources.list 2>/dev/null || true)
 if ! command -v apt-get >/dev/null || [ ! -e "$keys" ] || [ -z "$mirror" ]; then
-  echo "no servers to test against: put etcd and etcdctl (3.5 or newer) on PATH" >&2
+  echo "no servers to fetch here: put etcd, etcdctl (3.5 or newer), consul and java on PATH, and unpack ZooKeeper's jars" >&2
+  echo "into $dir/root/usr/share/java" >&2
   exit "${REQUIRE_SERVERS:-0}"
 fi
 
@@ -22,7 +24,9 @@ mkdir -p "$dir"
 work=$(mktemp -d "$(cd "$dir" && pwd)/fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/apt/{lists/partial,cache/archives/partial} "$work/deb" "$work/root"
-echo "deb [signed-by=$keys arch=$(dpkg --print-architecture)] $mirror trixie main" >"$work/apt/sources.list"
+for suite in bullseye bookworm trixie; do
+  echo "deb [signed-by=$keys arch=$(dpkg --print-architecture)] $mirror $suite main"
+done >"$work/apt/sources.list"
 apt=(apt-get -q
   -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::main=/dev/null
   -o Dir::Etc::parts=/dev/null -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
@@ -33,8 +37,24 @@ apt=(apt-get -q
 
 echo "fetching the servers for the tests into $dir ..."
 "${apt[@]}" update -o APT::Update::Error-Mode=any >/dev/null
-(cd "$work/deb" && "${apt[@]}" download etcd-server etcd-client >/dev/null)
+packages=(etcd-server/trixie etcd-client/trixie consul/bullseye
+  libzookeeper-java/trixie libnetty-java/trixie libslf4j-java/trixie libdropwizard-metrics-java/trixie
+  libsnappy-java/trixie libcommons-cli-java/trixie)
+command -v java >/dev/null || packages+=(openjdk-17-jre-headless/bookworm)
+(cd "$work/deb" && "${apt[@]}" download "${packages[@]}" >/dev/null)
 for deb in "$work"/deb/*.deb; do dpkg -x "$deb" "$work/root"; done
 
-[ -e "$dir/root" ] || mv "$work/root" "$dir/root" 2>/dev/null || true
-touch "$dir/.done"
+# An unpacked Java has links into /etc, which belong into the folder.
+if [ -d "$work/root/usr/lib/jvm" ]; then
+  final=$(cd "$dir" && pwd)/root
+  find "$work/root/usr/lib/jvm" -lname '/etc/java*' | while read -r link; do
+    ln -sfn "$final$(readlink "$link")" "$link"
+  done
+  (cd "$work/root/usr/bin" && ln -s ../lib/jvm/java-17-openjdk-*/bin/java java)
+fi
+
+rm -rf "$dir/root.old"
+[ ! -e "$dir/root" ] || mv "$dir/root" "$dir/root.old" 2>/dev/null || true
+mv -T "$work/root" "$dir/root" 2>/dev/null || true
+rm -rf "$dir/root.old"
+touch "$dir/$mark"

@@ -1,0 +1,96 @@
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type Endpoint, formatEndpoint } from '../address.ts';
+import { transportText } from '../transport.ts';
+import { codes, silence, strange, ZookeeperFailure } from './failure.ts';
+import { frameReader } from './frames.ts';
+
+export interface Tls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+  readonly serverName?: string;
+}
+
+/** One connection to one server. It says nothing by itself. */
+export interface Link {
+  readonly endpoint: string;
+  /** Sends records, each as a frame of its own. */
+  send(records: readonly Buffer[]): void;
+  /** Ends it at once. `closed` is called with the reason, where there is one. */
+  destroy(reason?: ZookeeperFailure): void;
+}
+
+export interface LinkEvents {
+  frame(frame: Buffer): void;
+  /** Bytes came, be it only a part of a frame. */
+  heard(): void;
+  /** Called once, when nothing will come any more. */
+  closed(reason: ZookeeperFailure): void;
+}
+
+/** Connects within `timeout` milliseconds, TLS included. Rejects with a `ZookeeperFailure`. */
+export function openLink(endpoint: Endpoint, tls: Tls | undefined, timeout: number, events: LinkEvents): Promise<Link> {
+  const name = formatEndpoint(endpoint);
+  return new Promise((resolve, reject) => {
+    let reason = new ZookeeperFailure(codes.lost, name, 'ECONNRESET: the server closed the connection');
+    let isOpen = false;
+    const socket = open(endpoint, tls);
+    const timer = setTimeout(() => destroy(new ZookeeperFailure(codes.lost, name, silence)), timeout);
+    const feed = frameReader(events.frame);
+
+    function destroy(why?: ZookeeperFailure): void {
+      if (why) reason = why;
+      socket.destroy();
+    }
+
+    socket.setNoDelay(true);
+    socket.once(tls ? 'secureConnect' : 'connect', () => {
+      isOpen = true;
+      clearTimeout(timer);
+      resolve({ endpoint: name, destroy, send: (records) => socket.write(framed(records)) });
+    });
+    socket.on('data', (chunk) => {
+      events.heard();
+      try {
+        feed(chunk);
+      } catch (thrown) {
+        // Whatever cannot be taken apart is nothing that a ZooKeeper of this protocol has sent.
+        destroy(thrown instanceof ZookeeperFailure ? thrown : new ZookeeperFailure(codes.lost, name, strange));
+      }
+    });
+    socket.once('error', (error) => {
+      reason = new ZookeeperFailure(codes.lost, name, transportText(error));
+    });
+    socket.once('close', () => {
+      clearTimeout(timer);
+      if (isOpen) events.closed(reason);
+      else reject(reason);
+    });
+  });
+}
+
+function open({ host, port }: Endpoint, tls: Tls | undefined): Socket {
+  if (!tls) return connect({ host, port });
+  const { ca, cert, key, serverName } = tls;
+  return connectTls({
+    host,
+    port,
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(serverName !== undefined && { servername: serverName }),
+    ...(serverName === undefined && !isIP(host) && { servername: host }),
+  });
+}
+
+function framed(records: readonly Buffer[]): Buffer {
+  const size = records.reduce((sum, { length }) => sum + 4 + length, 0);
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const record of records) {
+    at = bytes.writeInt32BE(record.length, at);
+    at += record.copy(bytes, at);
+  }
+  return bytes;
+}

@@ -1,0 +1,253 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { reasonOf } from '../../errors.ts';
+import { type Endpoint, formatEndpoint } from '../address.ts';
+import { codes, isFailure, silence, strange, ZookeeperFailure } from './failure.ts';
+import { type Handshake, shakeHands } from './handshake.ts';
+import { type JuteReader, juteReader, juteWriter } from './jute.ts';
+import { type Link, openLink, type Tls } from './link.ts';
+import { decodeReplyHeader, decodeWatchEvent, opCodes, type WatchEvent } from './records.ts';
+
+/** How to get at a ZooKeeper. `tls` present means TLS; its parts are PEM. */
+export interface ZookeeperAddress {
+  readonly endpoints: readonly Endpoint[];
+  /** The node whose tree it is, without a slash at its end; empty for all. */
+  readonly root: Uint8Array;
+  readonly tls?: Tls | undefined;
+  /** For the digest scheme. */
+  readonly user?: string;
+  readonly password?: string;
+  /** How long the servers, all of them together, may be silent, in milliseconds. */
+  readonly timeout: number;
+}
+
+/**
+ * One session with an ensemble. Calls are sent in the order in which they are made, without waiting, and the server works
+ * them off in that order. A connection that is lost is made again, to the next server, within the timeout; calls that may
+ * be repeated are sent again then, and the others fail with `codes.lost`: nobody knows whether they were carried out. All
+ * fail with `codes.unreachable` where no server is found in time.
+ */
+export interface Session {
+  /** Rejects with a `ZookeeperFailure`. */
+  call<Answer>(
+    op: number,
+    request: Buffer,
+    decode: (reader: JuteReader) => Answer,
+    repeatable: boolean,
+  ): Promise<Answer>;
+  /** The highest transaction that the servers have told of. */
+  readonly zxid: bigint;
+  /** The server that it is with, or was last. */
+  readonly endpoint: string;
+  close(): Promise<void>;
+}
+
+interface Pending {
+  readonly record: Buffer;
+  readonly repeatable: boolean;
+  answer(reader: JuteReader): void;
+  fail(reason: ZookeeperFailure): void;
+}
+
+const noPassword = Buffer.alloc(16);
+/** What is asked for; the server sets it within limits of its own, of 4 to 40 seconds by default. */
+const sessionTimeout = 30_000;
+/** Between two attempts to reach a server that was there before. */
+const pause = 100;
+
+/**
+ * A server that is just starting may take a connection and never answer on it, so one attempt to come back is not given all
+ * of the time.
+ */
+function mostPatience(timeout: number): number {
+  return Math.max(timeout / 4, 1_000);
+}
+
+/** Nothing is sent before the first call. `onEvent` is told what happens to watches. */
+export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEvent) => void = () => {}): Session {
+  const { endpoints, timeout, tls } = address;
+  const pending = new Map<number, Pending>();
+  let outgoing: Buffer[] = [];
+  let link: Link | undefined;
+  let isAttaching = false;
+  let handshake: Handshake | undefined;
+  let session = { id: 0n, password: noPassword as Uint8Array, timeout: sessionTimeout };
+  let current = 0;
+  let nextXid = 1;
+  let zxid = 0n;
+  let waitingSince = 0;
+  let lastSent = 0;
+  let closed: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function call<Answer>(op: number, request: Buffer, decode: (reader: JuteReader) => Answer, repeatable: boolean) {
+    return new Promise<Answer>((resolve, reject) => {
+      const xid = nextXid;
+      nextXid = nextXid === 0x7fffffff ? 1 : nextXid + 1;
+      const record = Buffer.allocUnsafe(8 + request.length);
+      record.writeInt32BE(xid, 0);
+      record.writeInt32BE(op, 4);
+      request.copy(record, 8);
+      if (pending.size === 0) waitingSince = Date.now();
+      const answer = (reader: JuteReader) => {
+        try {
+          resolve(decode(reader));
+        } catch (cause) {
+          if (!(cause instanceof RangeError)) throw cause;
+          reject(new ZookeeperFailure(codes.lost, name(), strange));
+        }
+      };
+      pending.set(xid, { record, repeatable, answer, fail: reject });
+      timer ??= setInterval(watchTime, Math.min(timeout / 4, 250));
+      if (link) send(record);
+      else attach();
+    });
+  }
+
+  function name(): string {
+    const endpoint = endpoints[current % endpoints.length];
+    return link?.endpoint ?? (endpoint ? formatEndpoint(endpoint) : '');
+  }
+
+  function send(record: Buffer): void {
+    if (outgoing.length === 0) queueMicrotask(flush);
+    outgoing.push(record);
+  }
+
+  function flush(): void {
+    const records = outgoing;
+    outgoing = [];
+    lastSent = Date.now();
+    link?.send(records);
+  }
+
+  function attach(): void {
+    if (isAttaching) return;
+    isAttaching = true;
+    reach()
+      .finally(() => {
+        isAttaching = false;
+      })
+      .catch((reason: unknown) => failAll(unreachable(reason), () => true));
+  }
+
+  /** Servers that never answered are tried once each; one that did is given until the timeout to come back. */
+  async function reach(): Promise<void> {
+    const deadline = waitingSince + timeout;
+    const isFirst = session.id === 0n;
+    for (let tried = 1; ; tried++) {
+      const endpoint = endpoints[current % endpoints.length];
+      if (!endpoint) throw new RangeError('there is no endpoint');
+      const left = deadline - Date.now();
+      const sharing = endpoints.length - ((tried - 1) % endpoints.length);
+      try {
+        if (left <= 0) throw new ZookeeperFailure(codes.lost, formatEndpoint(endpoint), silence);
+        return await reachOne(endpoint, isFirst ? left / sharing : Math.min(left, mostPatience(timeout)));
+      } catch (thrown) {
+        if (!isFailure(thrown, codes.lost)) throw thrown;
+        current += 1;
+        const isLast = isFirst ? tried >= endpoints.length : Date.now() + pause >= deadline;
+        if (isLast || left <= 0 || thrown.message === strange) throw thrown;
+      }
+      if (!isFirst && tried % endpoints.length === 0) await delay(pause);
+    }
+  }
+
+  function unreachable(reason: unknown): ZookeeperFailure {
+    if (!(reason instanceof ZookeeperFailure)) return new ZookeeperFailure(codes.unreachable, name(), reasonOf(reason));
+    return reason.code === codes.lost
+      ? new ZookeeperFailure(codes.unreachable, reason.endpoint, reason.message)
+      : reason;
+  }
+
+  async function reachOne(endpoint: Endpoint, within: number): Promise<void> {
+    const deadline = Date.now() + within;
+    const opened = await openLink(endpoint, tls, within, {
+      frame: (frame) => (handshake ? handshake.frame(frame) : take(frame)),
+      heard: () => {
+        waitingSince = Date.now();
+      },
+      closed: (reason) => (handshake ? handshake.fail(reason) : lose(reason)),
+    });
+    try {
+      handshake = shakeHands(opened, { ...session, zxid }, address, deadline - Date.now());
+      session = await handshake.done;
+      handshake = undefined;
+      link = opened;
+      for (const { record } of pending.values()) send(record);
+    } catch (thrown) {
+      handshake = undefined;
+      opened.destroy();
+      if (!isFailure(thrown, codes.sessionExpired)) throw thrown;
+      session = { id: 0n, password: noPassword, timeout: sessionTimeout };
+      return await reachOne(endpoint, deadline - Date.now());
+    }
+  }
+
+  function take(frame: Buffer): void {
+    const reader = juteReader(frame);
+    const header = decodeReplyHeader(reader);
+    if (header.zxid > zxid) zxid = header.zxid;
+    if (header.xid === -1) onEvent(decodeWatchEvent(reader));
+    if (header.xid < 0) return;
+
+    const asked = pending.get(header.xid);
+    if (!asked && closed) return;
+    if (!asked) throw new RangeError('an answer to nothing that was asked');
+    if (header.error === codes.sessionExpired) {
+      // The connection ends with the session, and what is pending is sent again in a new one.
+      link?.destroy();
+      return;
+    }
+    pending.delete(header.xid);
+    if (header.error === codes.ok) asked.answer(reader);
+    else asked.fail(new ZookeeperFailure(header.error, name()));
+  }
+
+  function lose(reason: ZookeeperFailure): void {
+    link = undefined;
+    outgoing = [];
+    closed?.();
+    failAll(reason, ({ repeatable }) => !repeatable || closed !== undefined);
+    current += 1;
+    if (pending.size > 0) attach();
+  }
+
+  function failAll(reason: ZookeeperFailure, which: (one: Pending) => boolean): void {
+    for (const [xid, one] of pending) {
+      if (!which(one)) continue;
+      pending.delete(xid);
+      one.fail(reason);
+    }
+  }
+
+  /** With one server only, to give it up earlier than at the timeout would gain nothing. */
+  function watchTime(): void {
+    const now = Date.now();
+    const patience = endpoints.length > 1 ? timeout / 2 : timeout;
+    if (link && pending.size > 0 && now - waitingSince > patience)
+      link.destroy(new ZookeeperFailure(codes.lost, link.endpoint, silence));
+    else if (link && now - lastSent > session.timeout / 3) send(juteWriter().int(-2).int(opCodes.ping).finish());
+  }
+
+  return {
+    call,
+    get zxid() {
+      return zxid;
+    },
+    get endpoint() {
+      return name();
+    },
+
+    async close() {
+      clearInterval(timer);
+      const last = link;
+      if (!last) return;
+      const ended = new Promise<void>((resolve) => {
+        closed = resolve;
+      });
+      last.send([juteWriter().int(nextXid).int(opCodes.closeSession).finish()]);
+      await Promise.race([ended, delay(Math.min(timeout, 1_000), undefined, { ref: false })]);
+      last.destroy();
+    },
+  };
+}

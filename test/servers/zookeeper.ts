@@ -1,0 +1,161 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Endpoint } from '../../src/services/address.ts';
+import type { ZookeeperAddress } from '../../src/services/zookeeper/session.ts';
+import { binary } from './binaries.ts';
+import { type Certificates, makeCertificates } from './certificates.ts';
+import { freePorts, type Server, startServer, temporaryDirectory } from './process.ts';
+
+export interface ZookeeperOptions {
+  readonly tls?: boolean;
+  /** Clients have to show a certificate. Implies TLS. */
+  readonly clientCert?: boolean;
+  readonly expired?: boolean;
+  /** Java's system properties. */
+  readonly properties?: { readonly [name: string]: string };
+}
+
+/** A running ZooKeeper, alone. */
+export interface Zookeeper extends AsyncDisposable {
+  readonly endpoint: Endpoint;
+  readonly server: Server;
+  readonly certificates: Certificates | undefined;
+  /** As treekeeper wants it, for an anonymous client that trusts the server. */
+  readonly address: ZookeeperAddress;
+  /** Starts it again, with the same data and port, after it was killed. */
+  restart(): Promise<void>;
+}
+
+/** `super:secret`, whom no ACL stops. */
+export const superUser = { user: 'super', password: 'secret' };
+const superDigest = 'super:lK75jTNcA+U9vtVEw5vB51mj/w4=';
+
+const jars = fileURLToPath(new URL('../../.servers/root/usr/share/java', import.meta.url));
+
+/**
+ * What ZooKeeper needs comes before ZooKeeper itself, whose own list names the system's jars, of whatever version.
+ * Netty's handlers are only needed for TLS.
+ */
+const parts = [
+  'zookeeper-jute',
+  'metrics-core',
+  'slf4j-api',
+  'slf4j-nop',
+  'snappy-java',
+  'netty-buffer',
+  'netty-common',
+  'netty-handler',
+  'netty-transport',
+  'netty-codec',
+  'netty-resolver',
+  'netty-transport-native-epoll',
+  'netty-transport-native-unix-common',
+  'commons-cli',
+  'zookeeper',
+];
+
+/** Whether the jars are there. */
+export function hasZookeeper(): boolean {
+  try {
+    return readdirSync(jars).includes('zookeeper.jar');
+  } catch {
+    return false;
+  }
+}
+
+export async function startZookeeper({
+  tls = false,
+  clientCert = false,
+  expired = false,
+  properties = {},
+}: ZookeeperOptions = {}): Promise<Zookeeper> {
+  const directory = await temporaryDirectory();
+  const certificates = tls || clientCert || expired ? makeCertificates(directory.path) : undefined;
+  const [port = 0, plainPort = 0] = await freePorts(2);
+  const endpoint = { host: '127.0.0.1', port };
+  await mkdir(join(directory.path, 'data'));
+
+  const settings = [
+    'tickTime=2000',
+    `dataDir=${join(directory.path, 'data')}`,
+    'admin.enableServer=false',
+    '4lw.commands.whitelist=*',
+    'maxClientCnxns=0',
+    `clientPort=${certificates ? plainPort : port}`,
+    'clientPortAddress=127.0.0.1',
+  ];
+  if (certificates) {
+    const shown = expired ? certificates.expired : certificates.server;
+    const keyStore = join(directory.path, 'both.pem');
+    writeFileSync(keyStore, Buffer.concat([shown.key, shown.cert]));
+    settings.push(
+      `secureClientPort=${port}`,
+      'secureClientPortAddress=127.0.0.1',
+      'serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory',
+      `ssl.keyStore.location=${keyStore}`,
+      'ssl.keyStore.type=PEM',
+      `ssl.trustStore.location=${certificates.ca.certFile}`,
+      'ssl.trustStore.type=PEM',
+      `ssl.clientAuth=${clientCert ? 'need' : 'none'}`,
+    );
+  }
+  const config = join(directory.path, 'zoo.cfg');
+  writeFileSync(config, `${settings.join('\n')}\n`);
+
+  const all = {
+    'zookeeper.extendedTypesEnabled': 'true',
+    'zookeeper.DigestAuthenticationProvider.superDigest': superDigest,
+    ...properties,
+  };
+  const args = [
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-Xmx512m',
+    ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`),
+    '-cp',
+    parts.map((part) => join(jars, `${part}.jar`)).join(':'),
+    'org.apache.zookeeper.server.ZooKeeperServerMain',
+    config,
+  ];
+  const isReady = () => isServing(certificates ? plainPort : port);
+  const start = () => startServer(binary('java'), args, directory.path, isReady);
+  let server = await start();
+
+  return {
+    endpoint,
+    get server() {
+      return server;
+    },
+    certificates,
+    address: {
+      endpoints: [endpoint],
+      root: new Uint8Array(),
+      timeout: 5_000,
+      ...(certificates && { tls: { ca: certificates.ca.cert } }),
+    },
+    async restart() {
+      server = await start();
+    },
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** `ruok` is answered before it serves; `srvr` tells the mode once it does. */
+function isServing(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write('srvr'));
+    socket.setTimeout(1_000, () => socket.destroy());
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('error', () => {});
+    socket.once('close', () => resolve(text.includes('Mode:')));
+  });
+}

@@ -4,12 +4,15 @@ import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Kind } from '../snapshot/layout.ts';
 import type { StoreConfig } from './config.ts';
 
-/** What a service is to be convinced with. Never printed, never part of a URL or a commit. */
+/** What a service is to be convinced with, and of Consul which part is meant. Never part of a URL or a commit. */
 export interface Credentials {
   readonly user?: string;
   readonly password?: string;
   /** Consul's. */
   readonly token?: string;
+  readonly datacenter?: string;
+  readonly namespace?: string;
+  readonly partition?: string;
   /** PEM. */
   readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string };
 }
@@ -42,7 +45,7 @@ export function readCredentials(
   const variable = (name: string | undefined) => (name === undefined ? undefined : environment[name] || undefined);
   const serverName = variable(names?.serverName) ?? store?.tls?.serverName;
   return {
-    ...(kind === 'consul' ? readToken(store, directory, environment) : readUser(kind, store, directory, environment)),
+    ...(kind === 'consul' ? readConsul(store, directory, environment) : readUser(kind, store, directory, environment)),
     tls: {
       ...pem('ca', variable(names?.ca), store?.tls?.ca, directory),
       ...pem('cert', variable(names?.cert), store?.tls?.cert, directory),
@@ -82,12 +85,25 @@ function zookeeperUser(environment: Environment): { user?: string; password?: st
   });
 }
 
-function readToken(store: StoreConfig | undefined, directory: string, environment: Environment): { token?: string } {
+/** CONSUL_DATACENTER is ours: Consul's own tools have only a flag for it. */
+function readConsul(
+  store: StoreConfig | undefined,
+  directory: string,
+  environment: Environment,
+): Pick<Credentials, 'token' | 'datacenter' | 'namespace' | 'partition'> {
   const file = environment['CONSUL_HTTP_TOKEN_FILE'];
   const token =
     environment['CONSUL_HTTP_TOKEN'] ||
     (file ? firstLine(file, 'token file') : secret('token', store?.tokenFile, store?.tokenEnv, directory, environment));
-  return token ? { token } : {};
+  const datacenter = environment['CONSUL_DATACENTER'] || store?.datacenter;
+  const namespace = environment['CONSUL_NAMESPACE'] || store?.namespace;
+  const partition = environment['CONSUL_PARTITION'] || store?.partition;
+  return {
+    ...(token && { token }),
+    ...(datacenter && { datacenter }),
+    ...(namespace && { namespace }),
+    ...(partition && { partition }),
+  };
 }
 
 function secret(

@@ -13,6 +13,7 @@ export type ServiceAddress =
       readonly root: Uint8Array;
     };
 
+/** Where a server listens: a host and a port, or the path of a unix socket as the host. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -22,6 +23,8 @@ const defaultPorts = { zookeeper: 2181, etcd: 2379, consul: 8500 } as const;
 
 const url =
   /^(?<kind>zookeeper|etcd|consul)(?<tls>\+tls)?:\/\/(?<authority>[^/?#]*)(?<path>\/[^?#]*)?(?<rest>[?#].*)?$/s;
+/** A unix socket stands where a host does, with its slashes as %2F. */
+const socket = /^%2[Ff](?:[A-Za-z0-9._~-]|%[0-9A-Fa-f]{2})+$/;
 const endpoint = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<host>[A-Za-z0-9._-]+))(?::(?<port>\d{1,5}))?$/;
 
 /** Whether a service argument is a URL rather than a name from the configuration. */
@@ -64,7 +67,12 @@ export function parseServiceUrl(text: string): ServiceAddress {
 
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint({ host, port }: Endpoint): string {
+  if (isSocket(host)) return encodeURIComponent(host);
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function isSocket(host: string): boolean {
+  return host.startsWith('/');
 }
 
 /** A root as it stands in a URL. */
@@ -76,6 +84,7 @@ export function formatRoot(root: Uint8Array): string {
 }
 
 function parseEndpoint(part: string, defaultPort: number, text: string): Endpoint {
+  if (text.startsWith('consul') && socket.test(part)) return { host: decodeURIComponent(part), port: 0 };
   const { v6, host = v6, port } = endpoint.exec(part)?.groups ?? {};
   const number = port === undefined ? defaultPort : Number(port);
   if (host === undefined || number < 1 || number > 65_535) {

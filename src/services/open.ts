@@ -1,4 +1,3 @@
-import { TreekeeperError } from '../errors.ts';
 import type { ServiceAddress } from './address.ts';
 import type { Service } from './service.ts';
 
@@ -6,6 +5,11 @@ import type { Service } from './service.ts';
 export interface Access {
   readonly user?: string;
   readonly password?: string;
+  /** Consul's, like the three that follow. */
+  readonly token?: string;
+  readonly datacenter?: string;
+  readonly namespace?: string;
+  readonly partition?: string;
   readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer; readonly serverName?: string };
   /** How long any one request may take, in milliseconds. */
   readonly timeout: number;
@@ -21,9 +25,7 @@ export async function openService(address: ServiceAddress, access: Access): Prom
     case 'zookeeper':
       return (await import('./zookeeper.ts')).openZookeeper(merge(address, access));
     case 'consul':
-      throw new TreekeeperError('usage', `this version of treekeeper has no driver for ${address.kind}`, {
-        hint: 'it reads and restores etcd, zookeeper and dir',
-      });
+      return (await import('./consul.ts')).openConsul(merge(address, access));
   }
 }
 

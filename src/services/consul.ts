@@ -1,18 +1,19 @@
 import { isUtf8 } from 'node:buffer';
+import { TreekeeperError } from '../errors.ts';
 import type { Json, Node } from '../snapshot/node.ts';
-import { latin1 } from '../snapshot/paths.ts';
 import { formatEndpoint, formatRoot } from './address.ts';
-import { openClient } from './consul/client.ts';
-import { createKeys } from './consul/create.ts';
-import { ConsulFailure, explain } from './consul/failure.ts';
-import { listKeys } from './consul/list.ts';
-import { agentOf, type ConsulAddress } from './consul/request.ts';
-import type { Entry } from './consul/scanner.ts';
-import { askSight } from './consul/token.ts';
-import type { Identity, ReadEvent, ReadOptions, Service, Traits, Unreadable } from './service.ts';
+import { type ConsulAddress, openClient } from './consul/client.ts';
+import { createPairs, type Pair } from './consul/create.ts';
+import { ConsulFailure, explain, failureOf } from './consul/failure.ts';
+import { readKeys } from './consul/read.ts';
+import { isInside, scopeOf } from './consul/scope.ts';
+import { textOf } from './consul/transport.ts';
+import type { ReadEvent, ReadOptions, Service, Traits } from './service.ts';
 
 const traits: Traits = {
   kind: 'consul',
+  // Consul walks its tree in the order of the keys' bytes. A key that is not UTF-8 comes at its place, and its name is
+  // not known; it is in no earlier snapshot either.
   ordered: true,
   valueAndChildren: true,
   nullLeaf: false,
@@ -22,28 +23,32 @@ const traits: Traits = {
 };
 
 /**
- * Consul's keys and values, with their flags. A root that ends with a slash is everything that begins with it; one that does
- * not is the key of that name, and everything below it. Keys that a session has locked belong to running clients.
+ * Consul's key-value store. A root that ends with a slash is what begins with it; one that does not is a key as well, and
+ * what is below it. Keys whose lock is held by a session belong to running clients. Flags are the attribute `flags`, a
+ * decimal number. Throws `TreekeeperError('usage')` where the root is not UTF-8, as all keys are that Consul can tell.
  */
 export function openConsul(address: ConsulAddress): Service {
   const { root, timeout, datacenter, namespace, partition } = address;
-  const top = latin1(root);
-  const agent = agentOf(address);
-  const client = openClient(address, agent);
+  const top = Buffer.from(root);
+  if (!isUtf8(top)) throw new TreekeeperError('usage', `the root ${formatRoot(root)} is not UTF-8`);
+  const client = openClient(address);
+  const tenancy = {
+    ...(namespace !== undefined && { Namespace: namespace }),
+    ...(partition !== undefined && { Partition: partition }),
+  };
 
   return {
     traits,
     root,
 
-    async identity(): Promise<Identity> {
-      const { version, cluster } = await explaining(askSelf());
-      const scope = [partition && `partition ${partition}`, namespace && `namespace ${namespace}`].filter(Boolean);
+    async identity() {
       const scheme = address.tls ? 'consul+tls' : 'consul';
-      const path = top === '' ? '' : `/${formatRoot(root)}`;
+      const { home, version } = await explaining(askAgent());
+      const parts = [partition, namespace].filter((part) => part !== undefined);
       return {
         version,
-        source: `${scheme}://${address.endpoints.map(formatEndpoint).join(',')}${path}`,
-        cluster: [datacenter ?? cluster, ...scope].join(', '),
+        source: `${scheme}://${address.endpoints.map(formatEndpoint).join(',')}${top.length === 0 ? '' : `/${formatRoot(root)}`}`,
+        cluster: [datacenter ?? home, ...parts].join('/') || undefined,
       };
     },
 
@@ -51,107 +56,56 @@ export function openConsul(address: ConsulAddress): Service {
     refuse,
 
     async create(nodes, signal) {
-      const planned = nodes.map((node) => refuse(node) ?? plan(node));
-      const possible = planned.filter((one) => typeof one !== 'string');
-      const outcomes = await explaining(createKeys(client, possible, signal));
-      return planned.map((one) => {
-        if (typeof one === 'string') return { status: 'failed', reason: one };
-        return outcomes.get(one) ?? { status: 'failed', reason: 'Consul gave no answer' };
-      });
+      const pairs = nodes.map(pairOf);
+      const refused = nodes.map(refuse);
+      const possible = pairs.filter((_, index) => refused[index] === undefined);
+      const outcomes = await explaining(createPairs(client, tenancy, possible, signal));
+      return pairs.map(
+        (pair, index) => outcomes.get(pair) ?? { status: 'failed', reason: refused[index] ?? 'consul gave no answer' },
+      );
     },
 
     async [Symbol.asyncDispose]() {
-      agent.destroy();
+      client.close();
     },
   };
 
   async function* read({ signal, prefixes = [] }: ReadOptions = {}): AsyncGenerator<ReadEvent> {
     signal?.throwIfAborted();
     try {
-      const { index, isFiltered, entries } = await listKeys(address, agent, commonPrefix(prefixes.map(latin1)), signal);
-      if (isFiltered) yield { type: 'batch', nodes: [], hidden: 'Consul leaves out what the token may not read' };
-      let isEmpty = true;
-      for await (const some of entries) {
-        isEmpty = false;
-        yield batchOf(some);
-      }
-      if (isEmpty && !isFiltered) yield* explainNothing(await askSight(address, agent, signal));
-      yield { type: 'end', consistency: 'exact', revision: index };
+      yield* readKeys(client, root, scopeOf(top, prefixes), signal);
     } catch (thrown) {
+      signal?.throwIfAborted();
       throw explain(thrown, timeout);
     }
   }
 
-  function* explainNothing(sight: 'all' | 'nothing' | 'unknown'): Generator<ReadEvent> {
-    if (sight === 'nothing') {
-      throw new ConsulFailure(
-        403,
-        address.endpoints.map(formatEndpoint).join(','),
-        'Permission denied: anonymous token',
-      );
-    }
-    if (sight === 'unknown') {
-      const hidden = 'Consul shows no key at all, and the token may have no right to see any';
-      yield { type: 'batch', nodes: [], hidden };
-    }
-  }
-
-  function batchOf(entries: readonly Entry[]): ReadEvent {
-    const nodes: Node[] = [];
-    const unreadable: Unreadable[] = [];
-    for (const entry of entries) {
-      if (!isInside(latin1(entry.key))) continue;
-      if (entry.garbled) unreadable.push({ key: entry.key, reason: garbled, subtree: false });
-      else nodes.push(nodeOf(entry));
-    }
-    return { type: 'batch', nodes, ...(unreadable.length > 0 && { unreadable }) };
-  }
-
-  function isInside(name: string): boolean {
-    if (top === '' || name === top) return true;
-    return name.startsWith(top.endsWith('/') ? top : `${top}/`);
-  }
-
-  /** What the wanted keys have in common, if that is more than the root. */
-  function commonPrefix([first, ...names]: readonly string[]): string {
-    if (first === undefined) return top;
-    let length = first.length;
-    for (const name of names) {
-      let same = 0;
-      while (same < length && name[same] === first[same]) same++;
-      length = same;
-    }
-    const common = first.slice(0, length);
-    return common.startsWith(top) ? common : top;
-  }
-
-  function refuse({ key, value, attributes }: Node): string | undefined {
-    if (key.length === 0) return 'Consul has no empty key';
-    if (value === null) return 'Consul has no nodes without a value';
-    const other = Object.keys(attributes ?? {}).find((name) => name !== 'flags');
-    if (other !== undefined) return `Consul cannot hold the attribute ${other}`;
-    if (attributes !== undefined && parseFlags(attributes['flags']) === undefined) {
-      return 'its flags are no number of 64 bits';
-    }
-    if (!isUtf8(key)) return "Consul's API has only keys in UTF-8";
-    return isInside(latin1(key)) ? undefined : `it is not below the root ${top}`;
-  }
-
-  function plan({ key, value, attributes }: Node) {
-    const text = Buffer.from(key).toString('utf8');
-    return { key: text, value: value ?? new Uint8Array(), flags: parseFlags(attributes?.['flags']) ?? 0n };
-  }
-
-  /** Whoever may not ask the agent about itself may still ask for the datacenters, the own one first. */
-  async function askSelf(): Promise<{ version: string | undefined; cluster: string | undefined }> {
+  /** The agent tells its version to who may read agents, the datacenters to everybody, the nearest one first. */
+  async function askAgent(): Promise<{ home: string | undefined; version: string | undefined }> {
+    const answer = await client.ask('agent/self', { accept: [403] });
+    const text = await textOf(answer);
     try {
-      const { Config } = (await client.self()) as { Config?: { Version?: string; Datacenter?: string } };
-      return { version: Config?.Version, cluster: Config?.Datacenter };
+      if (answer.status === 200) {
+        const { Config } = JSON.parse(text) as { Config: { Datacenter: string; Version: string } };
+        return { home: Config.Datacenter, version: Config.Version };
+      }
+      if (!text.includes('Permission denied')) throw new ConsulFailure('403', text, answer.endpoint);
+      const datacenters: string[] = JSON.parse(await textOf(await client.ask('catalog/datacenters')));
+      return { home: datacenters[0], version: undefined };
     } catch (thrown) {
-      if (!(thrown instanceof ConsulFailure) || thrown.status !== 403) throw thrown;
-      const [own] = (await client.datacenters()) as readonly string[];
-      return { version: undefined, cluster: own };
+      throw failureOf(thrown, answer.endpoint);
     }
+  }
+
+  function refuse({ key, value, attributes = {} }: Node): string | undefined {
+    if (key.length === 0) return 'consul has no empty key';
+    if (value === null) return 'consul has no nodes without a value';
+    if (!isUtf8(key)) return 'consul can only be told keys that are UTF-8';
+    const { flags, ...others } = attributes;
+    const [other] = Object.keys(others);
+    if (other !== undefined) return `consul cannot hold the attribute ${other}`;
+    if (flags !== undefined && !isUnsigned64(flags)) return 'its flags are no number of 64 bits';
+    return isInside(key, root) ? undefined : `it is not below the root ${top}`;
   }
 
   async function explaining<Answer>(answer: Promise<Answer>): Promise<Answer> {
@@ -163,20 +117,14 @@ export function openConsul(address: ConsulAddress): Service {
   }
 }
 
-const garbled = 'its key is not UTF-8, and the API of Consul garbles it; only consul snapshot save has it';
-
-function nodeOf({ key, value, flags, session }: Entry): Node {
+function pairOf({ key, value, attributes }: Node): Pair {
   return {
-    key,
-    value,
-    attributes: flags === 0n ? undefined : { flags: flags.toString() },
-    ephemeral: session === undefined ? undefined : { session },
+    key: Buffer.from(key).toString(),
+    value: value ?? new Uint8Array(),
+    flags: String(attributes?.['flags'] ?? '0'),
   };
 }
 
-function parseFlags(json: Json | undefined): bigint | undefined {
-  if (json === undefined) return 0n;
-  if (typeof json !== 'string' || !/^\d{1,20}$/.test(json)) return undefined;
-  const flags = BigInt(json);
-  return flags === BigInt.asUintN(64, flags) ? flags : undefined;
+function isUnsigned64(flags: Json): boolean {
+  return typeof flags === 'string' && /^(?:0|[1-9]\d{0,19})$/.test(flags) && BigInt(flags) < 2n ** 64n;
 }

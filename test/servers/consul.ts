@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Endpoint } from '../../src/services/address.ts';
-import type { ConsulAddress } from '../../src/services/consul/request.ts';
+import type { ConsulAddress } from '../../src/services/consul/client.ts';
 import { binary } from './binaries.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { freePorts, type Server, startServer, temporaryDirectory } from './process.ts';
@@ -15,101 +13,88 @@ export interface ConsulOptions {
   /** Clients have to show a certificate. Implies TLS. */
   readonly clientCert?: boolean;
   readonly expired?: boolean;
-  /** Nobody may do anything without a token. */
+  /** There are ACLs, which deny what they do not allow. */
   readonly acl?: boolean;
+  /** Added to the configuration. */
+  readonly config?: object;
 }
 
-/** A running Consul, alone. */
+/** A running Consul of one server. */
 export interface Consul extends AsyncDisposable {
   readonly endpoint: Endpoint;
-  /** The path of its unix socket; none with TLS. */
+  /** The path of a unix socket on which it listens as well. */
   readonly socket: string;
   readonly server: Server;
   readonly certificates: Certificates | undefined;
-  /** As treekeeper wants it, for a client that trusts the server and may do everything. */
+  /** As treekeeper wants it, for a client that trusts the server, with the token that may everything. */
   readonly address: ConsulAddress;
-  /** Runs consul, the independent witness. */
-  cli(...args: readonly string[]): Promise<string>;
-  /** The body of an answer of its API, as a user who may do everything. */
-  api(method: string, path: string, body?: string | Uint8Array): Promise<string>;
-  /** A token that has only the rights of these rules. */
-  createToken(rules: string): Promise<string>;
-  /** Starts it again, with the same data and port, after it was killed. */
+  /** Runs the program consul, the independent witness, with that token. */
+  ctl(...args: readonly string[]): Promise<string>;
+  /** A request of the HTTP API, with that token; the answer as it is. */
+  api(method: string, path: string, body?: string): Promise<string>;
+  /** A token that may do what the rules say, and nothing else. */
+  limitedToken(rules: string): Promise<string>;
+  /** Starts it again, with the same data and ports, after it was killed. */
   restart(): Promise<void>;
 }
 
-const management = 'aaaaaaaa-0000-0000-0000-000000000001';
+const master = 'aaaaaaaa-0000-0000-0000-000000000001';
 
 export async function startConsul({
   tls = false,
   clientCert = false,
   expired = false,
   acl = false,
+  config = {},
 }: ConsulOptions = {}): Promise<Consul> {
   const directory = await temporaryDirectory();
   const certificates = tls || clientCert || expired ? makeCertificates(directory.path) : undefined;
-  const [port = 0, serf = 0, rpc = 0] = await freePorts(3);
-  const endpoint = { host: '127.0.0.1', port };
-  const socket = join(directory.path, 'consul.sock');
+  const [port = 0, serf, rpc, plain = 0] = await freePorts(4);
   const shown = expired ? certificates?.expired : certificates?.server;
+  const endpoint = { host: '127.0.0.1', port };
+  // What the tests themselves ask goes over the port without TLS.
+  const http = certificates ? plain : port;
 
-  const config = join(directory.path, 'consul.json');
+  const socket = join(directory.path, 'consul.sock');
+  const file = join(directory.path, 'consul.json');
   const settings = {
     server: true,
     bootstrap_expect: 1,
     data_dir: join(directory.path, 'data'),
     bind_addr: '127.0.0.1',
     client_addr: '127.0.0.1',
-    addresses: certificates ? {} : { http: `127.0.0.1 unix://${socket}` },
+    addresses: { http: `127.0.0.1 unix://${socket}` },
     datacenter: 'dc1',
     node_name: 'n1',
     log_level: 'warn',
-    ports: {
-      http: certificates ? -1 : port,
-      https: certificates ? port : -1,
-      dns: -1,
-      grpc: -1,
-      serf_lan: serf,
-      serf_wan: -1,
-      server: rpc,
-    },
-    performance: { raft_multiplier: 1 },
     disable_update_check: true,
-    ...(acl && { acl: { enabled: true, default_policy: 'deny', tokens: { master: management, agent: management } } }),
-    ...(certificates && {
-      ca_file: certificates.ca.certFile,
-      cert_file: shown?.certFile,
-      key_file: shown?.keyFile,
+    performance: { raft_multiplier: 1 },
+    ports: { http, https: certificates ? port : -1, dns: -1, grpc: -1, serf_lan: serf, serf_wan: -1, server: rpc },
+    ...(shown && {
+      ca_file: certificates?.ca.certFile,
+      cert_file: shown.certFile,
+      key_file: shown.keyFile,
       verify_incoming_https: clientCert,
     }),
+    ...(acl && { acl: { enabled: true, default_policy: 'deny', tokens: { master, agent: master } } }),
+    ...config,
   };
-  writeFileSync(config, JSON.stringify(settings));
+  await writeFile(file, JSON.stringify(settings));
 
-  const api = (method: string, path: string, body: string | Uint8Array = '') =>
-    new Promise<string>((resolve, reject) => {
-      const { cert, key } = certificates?.client ?? {};
-      const request = certificates ? httpsRequest : httpRequest;
-      const trust = certificates ? { cert, key, rejectUnauthorized: false } : {};
-      const headers = acl ? { 'X-Consul-Token': management } : {};
-      const asked = request({ ...endpoint, method, path, headers, agent: false, ...trust }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('utf8');
-          const { statusCode = 0 } = response;
-          if (statusCode < 300 || statusCode === 404) resolve(text);
-          else reject(new Error(`${method} ${path}: ${statusCode} ${text}`));
-        });
-      });
-      asked.once('error', reject).end(body);
-    });
-
+  const url = `http://127.0.0.1:${http}`;
+  const headers = acl ? { 'X-Consul-Token': master } : {};
   const isReady = async () => {
-    await api('GET', '/v1/kv/ready?consistent');
-    return true;
+    const { status } = await fetch(`${url}/v1/kv/is-ready?consistent`, { headers });
+    return status === 404;
   };
-  const start = () => startServer(binary('consul'), ['agent', '-config-file', config], directory.path, isReady);
+  const start = () => startServer(binary('consul'), ['agent', '-config-file', file], directory.path, isReady);
   let server = await start();
+
+  const api = async (method: string, path: string, body?: string) => {
+    const answer = await fetch(`${url}/v1/${path}`, { method, headers, ...(body !== undefined && { body }) });
+    if (!answer.ok && answer.status !== 404) throw new Error(`${answer.status} ${await answer.text()}`);
+    return answer.text();
+  };
 
   return {
     endpoint,
@@ -122,31 +107,30 @@ export async function startConsul({
       endpoints: [endpoint],
       root: new Uint8Array(),
       timeout: 5_000,
-      ...(acl && { token: management }),
       ...(certificates && { tls: { ca: certificates.ca.cert } }),
+      ...(acl && { token: master }),
     },
     api,
 
-    async cli(...args) {
-      const at = `-http-addr=http://127.0.0.1:${port}`;
-      const token = acl ? [`-token=${management}`] : [];
-      const [verb = '', sub = '', ...rest] = args;
-      const { stdout } = await promisify(execFile)(binary('consul'), [verb, sub, at, ...token, ...rest], {
-        maxBuffer: 2 ** 28,
-      });
+    async ctl(...args) {
+      const env = { ...process.env, CONSUL_HTTP_ADDR: url, ...(acl && { CONSUL_HTTP_TOKEN: master }) };
+      const { stdout } = await promisify(execFile)(binary('consul'), args, { env, maxBuffer: 2 ** 28 });
       return stdout;
     },
 
-    async createToken(rules) {
-      const name = `p${Math.random().toString(36).slice(2)}`;
-      await api('PUT', '/v1/acl/policy', JSON.stringify({ Name: name, Rules: rules }));
-      const answer = await api('PUT', '/v1/acl/token', JSON.stringify({ Policies: [{ Name: name }] }));
-      return (JSON.parse(answer) as { SecretID: string }).SecretID;
+    async limitedToken(rules) {
+      const Name = `limited-${Math.random().toString(36).slice(2)}`;
+      await api('PUT', 'acl/policy', JSON.stringify({ Name, Rules: rules }));
+      const answer: { SecretID: string } = JSON.parse(
+        await api('PUT', 'acl/token', JSON.stringify({ Policies: [{ Name }] })),
+      );
+      return answer.SecretID;
     },
 
     async restart() {
       server = await start();
     },
+
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();

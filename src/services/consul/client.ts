@@ -1,111 +1,100 @@
-import { EventEmitter } from 'node:events';
-import type { Agent } from 'node:http';
-import type ConsulPackage from 'consul';
-import { reasonOf } from '../../errors.ts';
-import { formatEndpoint } from '../address.ts';
-import { transportText } from '../transport.ts';
-import { ConsulFailure, silence, strange } from './failure.ts';
-import { type ConsulAddress, headersOf, targetOf } from './request.ts';
-import { decodeJson, encodeOperations, type Operation } from './transaction.ts';
+import type { Endpoint } from '../address.ts';
+import { ConsulFailure, isLost } from './failure.ts';
+import type { Transactions } from './transactions.ts';
+import { type Answer, openAgent, send, type Tls, textOf } from './transport.ts';
 
-/** The calls that go through the package. Each is answered or fails within the timeout, with a `ConsulFailure`. */
-export interface ConsulClient {
-  /** What became of the operations as a whole: the decoded body, for refusals (409) too. */
-  transact(operations: readonly Operation[]): Promise<unknown>;
-  /** Puts a value where there is none, outside of a transaction; false where there is one. */
-  putNew(key: string, value: Uint8Array, flags: bigint): Promise<boolean>;
-  /** What the agent says of itself. */
-  self(): Promise<unknown>;
-  datacenters(): Promise<unknown>;
+/** How to get at a Consul. `tls` present means TLS. */
+export interface ConsulAddress {
+  readonly endpoints: readonly Endpoint[];
+  /** The beginning of the keys, without a leading slash. Empty for all of them. */
+  readonly root: Uint8Array;
+  readonly tls?: Tls | undefined;
+  readonly token?: string;
+  /** Another one than that of the server. */
+  readonly datacenter?: string;
+  readonly namespace?: string;
+  readonly partition?: string;
+  /** How long an endpoint may be silent, in milliseconds. */
+  readonly timeout: number;
+}
+
+export interface Question {
+  readonly query?: { readonly [name: string]: string };
+  /** Sent as JSON, and by POST. */
+  readonly body?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** Answers beside 200 that are no failure. */
+  readonly accept?: readonly number[];
 }
 
 /**
- * The package by itself waits for ever on an answer that breaks off, rounds the flags, and has no word for a unix socket in
- * its types; its HTTP client takes our deadline, our JSON and the socket all the same.
+ * The requests that the driver makes. Each fails with a `ConsulFailure`. All of them can be sent again without harm, so
+ * one that an endpoint did not answer goes to the next.
  */
-export function openClient(address: ConsulAddress, agent: Agent): ConsulClient {
-  const { endpoints, timeout, tls, datacenter, partition } = address;
-  const packages = new Map<number, Promise<ConsulPackage>>();
+export interface ConsulClient extends Transactions {
+  /** The path is below `/v1/`. */
+  ask(path: string, question?: Question): Promise<Answer>;
+  close(): void;
+}
+
+export function openClient({ endpoints, tls, token, timeout, ...address }: ConsulAddress): ConsulClient {
+  const { datacenter, namespace, partition } = address;
+  const agent = openAgent(tls);
+  const headers = {
+    ...(token !== undefined && { 'X-Consul-Token': token }),
+    ...(namespace !== undefined && { 'X-Consul-Namespace': namespace }),
+  };
+  const defaults = {
+    ...(datacenter !== undefined && { dc: datacenter }),
+    ...(partition !== undefined && { partition }),
+  };
+  const opened = new Map<Endpoint, Promise<Transactions>>();
   let current = 0;
 
-  async function open(index: number): Promise<ConsulPackage> {
-    const { default: Consul } = await import('consul');
-    const endpoint = endpoints[index];
-    if (!endpoint) throw new RangeError('no such endpoint');
-    const json = 'application/json';
-    const options = {
-      ...targetOf(endpoint),
-      secure: tls !== undefined,
-      agent,
-      headers: headersOf(address),
-      encoders: { [json]: encodeOperations },
-      decoders: { [json]: decodeJson },
-      defaults: {
-        ...(datacenter !== undefined && { dc: datacenter }),
-        ...(partition !== undefined && { partition }),
-      },
-    };
-    return new Consul(options);
-  }
-
-  async function call(
-    run: (consul: ConsulPackage, options: { ctx: EventEmitter }) => Promise<unknown>,
-  ): Promise<unknown> {
+  async function onAny<Result>(attempt: (endpoint: Endpoint) => Promise<Result>): Promise<Result> {
     for (let tried = 1; ; tried++) {
       const index = current;
-      packages.set(index, packages.get(index) ?? open(index));
-      const consul = await packages.get(index);
       const endpoint = endpoints[index];
-      if (!consul || !endpoint) throw new RangeError('no such endpoint');
+      if (!endpoint) throw new RangeError('no such endpoint');
       try {
-        return await withDeadline(formatEndpoint(endpoint), (ctx) => run(consul, { ctx }));
+        return await attempt(endpoint);
       } catch (thrown) {
-        if (!(thrown instanceof ConsulFailure) || thrown.status !== 0 || tried >= endpoints.length) throw thrown;
+        if (!isLost(thrown) || tried >= endpoints.length) throw thrown;
         if (current === index) current = (index + 1) % endpoints.length;
       }
     }
   }
 
-  function withDeadline(endpoint: string, run: (ctx: EventEmitter) => Promise<unknown>): Promise<unknown> {
-    const ctx = new EventEmitter();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new ConsulFailure(0, endpoint, silence));
-        ctx.emit('cancel');
-      }, timeout);
-      run(ctx)
-        .then(resolve, (thrown: unknown) => {
-          const { status, body, message } = partsOf(thrown);
-          if (status === 409) resolve(body);
-          else reject(new ConsulFailure(status, endpoint, message));
-        })
-        .finally(() => clearTimeout(timer));
-    });
+  async function transactionsOf(endpoint: Endpoint): Promise<Transactions> {
+    const { openTransactions } = await import('./transactions.ts');
+    const input = { endpoint, agent, secure: tls !== undefined, headers, defaults, timeout };
+    const transactions = opened.get(endpoint) ?? openTransactions(input);
+    opened.set(endpoint, transactions);
+    return transactions;
   }
 
   return {
-    transact: (operations) =>
-      // The package hands its operations to the encoder, which is ours.
-      call((consul, options) => consul.transaction.create(operations as never[], options as never)),
-
-    async putNew(key, value, flags) {
-      const pair = { key, value: value as never, cas: 0, flags: flags.toString() as never };
-      const answer = await call((consul, options) => consul.kv.set({ ...pair, ...options }) as Promise<unknown>);
-      return answer === true;
+    ask(path, { query = {}, body, signal, accept = [] } = {}) {
+      const request = {
+        method: body === undefined ? 'GET' : 'POST',
+        path: `/v1/${path}?${new URLSearchParams({ ...query, ...defaults })}`,
+        headers,
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal,
+      } as const;
+      return onAny(async (endpoint) => {
+        const answer = await send(endpoint, agent, request, timeout);
+        const { status } = answer;
+        if (status === 200 || accept.includes(status)) return answer;
+        const isText = answer.headers['content-type']?.startsWith('text/plain') ?? true;
+        const text = await textOf(answer);
+        throw new ConsulFailure(String(status), isText ? text : `it says ${status}`, answer.endpoint);
+      });
     },
-    self: () => call((consul, options) => consul.agent.self(options as never)),
-    datacenters: () => call((consul, options) => consul.catalog.datacenters(options as never)),
-  };
-}
 
-/** The package's errors carry the response where there was one. */
-function partsOf(thrown: unknown): { status: number; body: unknown; message: string } {
-  const { response } = thrown as { response?: { statusCode?: number; body?: unknown } };
-  if (!response) {
-    const isCodec = thrown instanceof Error && thrown.name === 'CodecError';
-    return { status: 0, body: undefined, message: isCodec ? strange : transportText(thrown) };
-  }
-  const { statusCode = 0, body } = response;
-  const text = typeof body === 'string' ? body : Buffer.isBuffer(body) ? body.toString('utf8') : reasonOf(thrown);
-  return { status: statusCode, body, message: text.trim().slice(0, 300) };
+    transact: (operations) => onAny(async (endpoint) => (await transactionsOf(endpoint)).transact(operations)),
+    create: (key, value, flags) =>
+      onAny(async (endpoint) => (await transactionsOf(endpoint)).create(key, value, flags)),
+    close: () => agent.destroy(),
+  };
 }

@@ -1,152 +1,188 @@
 import type { Outcome } from '../service.ts';
 import type { ConsulClient } from './client.ts';
-import { ConsulFailure, unknownToken } from './failure.ts';
-import { isAddressable } from './paths.ts';
-import { mostBytes, mostOperations, pairsOf, refusalsOf, sizeOf } from './transaction.ts';
+import { type ConsulFailure, isFailure } from './failure.ts';
+import { pathPrefix } from './path.ts';
+import type { Found } from './transactions.ts';
 
-/** A key to create. `key` is text, since JSON carries nothing else. */
-export interface Planned {
+/** What is to be created. */
+export interface Pair {
   readonly key: string;
   readonly value: Uint8Array;
-  readonly flags: bigint;
+  /** As a decimal number. */
+  readonly flags: string;
 }
 
-const inFlight = 8;
+/** Where the server keeps the keys; only Consul Enterprise has these. */
+export interface Tenancy {
+  readonly Namespace?: string;
+  readonly Partition?: string;
+}
+
+/** Consul took 64 operations in a transaction before version 1.18, and 128 since. */
+const mostOps = 64;
+/** The body of a transaction is at most 512 KiB, unless `txn_max_req_len` says otherwise. */
+const mostBytes = 512 * 1024 - 2;
+const inFlight = 16;
 
 /**
- * Creates every key that is missing; Consul decides, in the same transaction. One that exists rolls back the whole of its
- * transaction, which is then sent again without it. Outcomes are in the order of `planned`. A key that comes twice is
- * created from the first, and the others are held against that. Rejects with a `ConsulFailure`.
+ * Creates every pair whose key is missing; Consul decides, in the same transaction, since it sets a key "if its index is
+ * 0" only where there is none. A key that comes twice is created from the first pair, and the others are held against that.
  */
-export async function createKeys(
+export async function createPairs(
   client: ConsulClient,
-  planned: readonly Planned[],
+  tenancy: Tenancy,
+  pairs: readonly Pair[],
   signal: AbortSignal | undefined,
-): Promise<Map<Planned, Outcome>> {
-  const { first, repeated } = distinct(planned);
-  const batches = split(first);
-  const outcomes = new Map<Planned, Outcome>();
+): Promise<Map<Pair, Outcome>> {
+  const { first, repeated } = distinct(pairs);
+  const outcomes = new Map<Pair, Outcome>();
+  const batches = split(first.map((pair) => ({ pair, operation: encode('cas', pair, tenancy) })));
   let next = 0;
 
   async function work(): Promise<void> {
     for (let batch = batches[next++]; batch; batch = batches[next++]) {
       signal?.throwIfAborted();
-      for (const [one, outcome] of await createBatch(client, batch)) outcomes.set(one, outcome);
+      await compare(await create(batch));
     }
   }
+
+  /** Answers the pairs that exist. A transaction says of all its operations which ones keep it from being done. */
+  async function create(batch: readonly Creation[]): Promise<readonly Pair[]> {
+    const [only] = batch;
+    if (batch.length === 1 && only && only.operation.length > mostBytes && isPath(only.pair.key))
+      return createAlone(only.pair);
+
+    const existing: Pair[] = [];
+    let rest = batch;
+    while (rest.length > 0) {
+      const answer = await attempt(rest);
+      if (answer === undefined) return [...existing, ...(await inHalves(rest))];
+
+      const errors = new Map(answer.errors.map(({ index, what }) => [index, what]));
+      for (const [index, { pair }] of rest.entries()) {
+        const what = errors.get(index);
+        if (errors.size === 0) outcomes.set(pair, { status: 'created' });
+        else if (what?.includes('index is stale')) existing.push(pair);
+        else if (what !== undefined) outcomes.set(pair, failed(what));
+      }
+      if (errors.size === 0) break;
+      const smaller = rest.filter((_, index) => !errors.has(index));
+      if (smaller.length === rest.length)
+        throw new RangeError('consul refused a transaction for none of its operations');
+      rest = smaller;
+    }
+    return existing;
+  }
+
+  /** `undefined` where the server refuses the transaction as a whole. */
+  async function attempt(batch: readonly Creation[]) {
+    try {
+      return await client.transact(batch.map(({ operation }) => operation));
+    } catch (thrown) {
+      if (!isRefusal(thrown)) throw thrown;
+      const [only] = batch;
+      if (batch.length > 1 || !only) return undefined;
+      const note = thrown.code === '413' ? ', and the key can only be created in a transaction' : '';
+      if (note !== '' && isPath(only.pair.key)) return undefined;
+      return { errors: [{ index: 0, what: `${thrown.message.trim()}${note}` }], found: [] };
+    }
+  }
+
+  async function inHalves(batch: readonly Creation[]): Promise<readonly Pair[]> {
+    const [only] = batch;
+    if (batch.length === 1 && only) return createAlone(only.pair);
+    const middle = Math.ceil(batch.length / 2);
+    return [...(await create(batch.slice(0, middle))), ...(await create(batch.slice(middle)))];
+  }
+
+  async function createAlone(pair: Pair): Promise<readonly Pair[]> {
+    try {
+      const isCreated = await client.create(pair.key, pair.value, pair.flags);
+      if (isCreated) outcomes.set(pair, { status: 'created' });
+      return isCreated ? [] : [pair];
+    } catch (thrown) {
+      if (!isRefusal(thrown)) throw thrown;
+      outcomes.set(pair, failed(thrown.message));
+      return [];
+    }
+  }
+
+  async function compare(existing: readonly Pair[]): Promise<void> {
+    for (let rest = existing; rest.length > 0; ) {
+      const { errors, found } = await client.transact(rest.map((pair) => encode('get', pair, tenancy)));
+      const gone = new Set(errors.map(({ index }) => index));
+      const byKey = new Map(found.map((entry) => [entry.key, entry]));
+      for (const [index, pair] of rest.entries()) {
+        if (gone.has(index)) outcomes.set(pair, failed('it was deleted while it was being compared'));
+        else if (errors.length === 0) outcomes.set(pair, comparison(byKey.get(pair.key), pair));
+      }
+      if (errors.length === 0) return;
+      rest = rest.filter((_, index) => !gone.has(index));
+    }
+  }
+
   await Promise.all(Array.from({ length: inFlight }, work));
-  return repeated.length === 0 ? outcomes : new Map([...outcomes, ...(await createKeys(client, repeated, signal))]);
+  return repeated.length === 0
+    ? outcomes
+    : new Map([...outcomes, ...(await createPairs(client, tenancy, repeated, signal))]);
 }
 
-function split(planned: readonly Planned[]): Planned[][] {
-  const batches: Planned[][] = [];
+interface Creation {
+  readonly pair: Pair;
+  readonly operation: string;
+}
+
+function split(creations: readonly Creation[]): Creation[][] {
+  const batches: Creation[][] = [];
   let bytes = 0;
-  for (const one of planned) {
-    const size = sizeOf(one.key, one.value);
+  for (const creation of creations) {
+    const size = Buffer.byteLength(creation.operation) + 1;
     const last = batches.at(-1);
-    const fits = last && last.length < mostOperations && bytes + size <= mostBytes;
-    if (fits) last.push(one);
-    else batches.push([one]);
-    bytes = fits ? bytes + size : size;
+    if (last && last.length < mostOps && bytes + size <= mostBytes) last.push(creation);
+    else batches.push([creation]);
+    bytes = last === batches.at(-1) ? bytes + size : size;
   }
   return batches;
 }
 
-type Outcomes = readonly (readonly [Planned, Outcome])[];
-
-async function createBatch(client: ConsulClient, batch: readonly Planned[]): Promise<Outcomes> {
-  const [first] = batch;
-  if (!first) return [];
-  if (batch.length === 1 && sizeOf(first.key, first.value) > mostBytes)
-    return [[first, await createLarge(client, first)]];
-  try {
-    return await transactBatch(client, batch);
-  } catch (thrown) {
-    if (!isRefusal(thrown)) throw thrown;
-    if (batch.length === 1) return [[first, failed(thrown.message)]];
-    // The server refuses something as a whole: halves of it, until it is clear what.
-    const middle = Math.ceil(batch.length / 2);
-    return [
-      ...(await createBatch(client, batch.slice(0, middle))),
-      ...(await createBatch(client, batch.slice(middle))),
-    ];
-  }
+/** Flags are written as a number of 64 bits, which JSON.stringify cannot. */
+function encode(verb: 'cas' | 'get', { key, value, flags }: Pair, tenancy: Tenancy): string {
+  const head = JSON.stringify({ Verb: verb, Key: key, ...tenancy }).slice(0, -1);
+  if (verb === 'get') return `{"KV":${head}}}`;
+  return `{"KV":${head},"Value":"${Buffer.from(value).toString('base64')}","Flags":${flags},"Index":0}}`;
 }
 
-async function transactBatch(client: ConsulClient, batch: readonly Planned[]): Promise<Outcomes> {
-  const answer = await client.transact(batch.map((one) => ({ verb: 'cas', ...one })));
-  const refusals = new Map(refusalsOf(answer).map(({ index, what }) => [index, what]));
-  if (refusals.size === 0) return batch.map((one) => [one, { status: 'created' }]);
-
-  const rest = batch.filter((_, index) => !refusals.has(index));
-  // Every refusal names an operation, so that there are fewer left each time.
-  if (rest.length === batch.length) {
-    return batch.map((one) => [one, failed(`Consul refused the transaction: ${[...refusals.values()][0]}`)]);
-  }
-  const existing = batch.filter((_, index) => /stale/.test(refusals.get(index) ?? ''));
-  const others = batch.flatMap((one, index): Outcomes => {
-    const what = refusals.get(index);
-    return what === undefined || /stale/.test(what) ? [] : [[one, failed(what)]];
-  });
-  return [...others, ...(await compare(client, existing)), ...(await createBatch(client, rest))];
-}
-
-/** A path of HTTP has to carry the key then, which it cannot do with every key. */
-async function createLarge(client: ConsulClient, one: Planned): Promise<Outcome> {
-  const { key, value, flags } = one;
-  if (!isAddressable(key)) {
-    return failed(`${value.length} bytes are too many for a transaction, and the key cannot stand in a URL`);
-  }
-  try {
-    if (await client.putNew(key, value, flags)) return { status: 'created' };
-  } catch (thrown) {
-    if (!isRefusal(thrown)) throw thrown;
-    return failed(thrown.status === 413 ? `${value.length} bytes are more than the server takes` : thrown.message);
-  }
-  const [compared] = await compare(client, [one]);
-  return compared?.[1] ?? failed('Consul gave no answer');
-}
-
-async function compare(client: ConsulClient, existing: readonly Planned[]): Promise<Outcomes> {
-  if (existing.length === 0) return [];
-  const answer = await client.transact(existing.map(({ key }) => ({ verb: 'get', key })));
-  const refusals = refusalsOf(answer);
-  if (refusals.length > 0) {
-    const gone = new Map(refusals.map(({ index, what }) => [index, what]));
-    const rest = existing.filter((_, index) => !gone.has(index));
-    const why = (what: string) =>
-      failed(/exist/.test(what) ? 'it was deleted meanwhile' : `it exists, and may not be read: ${what}`);
-    const others = existing.flatMap(
-      (one, index): Outcomes => (gone.has(index) ? [[one, why(gone.get(index) ?? '')]] : []),
-    );
-    return rest.length === existing.length
-      ? existing.map((one) => [one, why(refusals[0]?.what ?? '')])
-      : [...others, ...(await compare(client, rest))];
-  }
-  const pairs = pairsOf(answer);
-  return existing.map((one) => {
-    const found = pairs.get(one.key);
-    const same = found && found.flags === one.flags.toString() && Buffer.compare(found.value, one.value) === 0;
-    return [one, found ? { status: 'exists', same: same === true } : failed('Consul gave no answer')];
-  });
-}
-
-/** The server is well, and will not do this. */
+/** The server is well, and will not do this: no right, too large, a key that it does not want. */
 function isRefusal(thrown: unknown): thrown is ConsulFailure {
-  if (!(thrown instanceof ConsulFailure) || unknownToken.test(thrown.message)) return false;
-  return thrown.status === 400 || thrown.status === 403 || thrown.status === 413;
+  return isFailure(thrown, '413') || isFailure(thrown, '400') || isFailure(thrown, '403', 'Permission denied');
 }
 
-function failed(reason: string): Outcome {
-  return { status: 'failed', reason: reason.replace(/^rpc error: /, '') };
+function isPath(key: string): boolean {
+  return pathPrefix(key) === key;
 }
 
-function distinct(planned: readonly Planned[]): { first: Planned[]; repeated: Planned[] } {
+/** Consul's own words, as far as they are a reason. */
+function failed(what: string): Outcome {
+  const reason = what
+    .trim()
+    .replace(/\. See https?:\S+/, '')
+    .replace(/\.$/, '');
+  return { status: 'failed', reason: reason.slice(0, 1).toLowerCase() + reason.slice(1) };
+}
+
+/** Consul leaves out of its answer what the token may not read. */
+function comparison(found: Found | undefined, { value, flags }: Pair): Outcome {
+  if (!found) return failed('it exists, and the token does not allow to read it');
+  return { status: 'exists', same: found.flags === flags && Buffer.compare(found.value, value) === 0 };
+}
+
+/** A transaction that names a key twice would never be done. */
+function distinct(pairs: readonly Pair[]): { first: Pair[]; repeated: Pair[] } {
   const seen = new Set<string>();
-  const [first, repeated]: [Planned[], Planned[]] = [[], []];
-  for (const one of planned) {
-    (seen.has(one.key) ? repeated : first).push(one);
-    seen.add(one.key);
+  const [first, repeated]: [Pair[], Pair[]] = [[], []];
+  for (const pair of pairs) {
+    (seen.has(pair.key) ? repeated : first).push(pair);
+    seen.add(pair.key);
   }
   return { first, repeated };
 }

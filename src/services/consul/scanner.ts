@@ -163,9 +163,7 @@ export function openScanner(): Scanner {
   function decodeKey(start: number, end: number): { bytes: Uint8Array; garbled: boolean } {
     const raw = bytes.subarray(start + 1, end - 1);
     if (!raw.includes(backslash)) return { bytes: Buffer.from(raw), garbled: false };
-    const marked = raw
-      .toString()
-      .replace(/\\(?:ufffd|.)/gi, (sequence) => (sequence.length > 2 ? '\\udfff' : sequence));
+    const marked = raw.toString().replace(/\\(?:ufffd|.)/gi, (found) => (found.length > 2 ? '\\udfff' : found));
     const parts = (JSON.parse(`"${marked}"`) as string).split(surrogate);
     return { bytes: Buffer.from(parts.map(latin1Of).join('\xff'), 'latin1'), garbled: parts.length > 1 };
   }

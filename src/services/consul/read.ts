@@ -1,0 +1,101 @@
+import type { Node } from '../../snapshot/node.ts';
+import type { ReadEvent, Unreadable } from '../service.ts';
+import type { ConsulClient } from './client.ts';
+import { failureOf } from './failure.ts';
+import { encodePath } from './path.ts';
+import { type Entry, openScanner } from './scanner.ts';
+import { isInside, type Scope } from './scope.ts';
+import { checkToken, mayRead, mostQuestions, nameOf, noRight, readHead, sightless } from './sight.ts';
+import { textOf } from './transport.ts';
+
+/** A batch is worked on while the next one is received; it ends with one of these. */
+const batchNodes = 2_000;
+const batchBytes = 4 * 1024 * 1024;
+
+/**
+ * All keys below the root that are in the scope, in one answer, and so of one moment. `consistent` makes the leader ask
+ * the others whether it still is the leader.
+ */
+export async function* readKeys(
+  client: ConsulClient,
+  root: Uint8Array,
+  { asked, needed, node }: Scope,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ReadEvent> {
+  const below = needed.length < mostQuestions ? needed : [asked];
+  const rights = await mayRead(client, node === undefined ? below : [...below, node], signal);
+  const closed = below.find((_, index) => rights?.[index] === false);
+  let seen = 0;
+
+  if (node !== undefined && closed === undefined && rights?.[below.length] === false) {
+    const reason = `${noRight('this key')}; to back up only what is below it, end the root with a slash`;
+    yield { type: 'batch', nodes: [], unreadable: [{ key: root, reason, subtree: false }] };
+  }
+
+  const query = { recurse: '', consistent: '' };
+  const answer = await client.ask(`kv/${encodePath(asked)}`, { query, signal, accept: [404] });
+  const { index, filtered } = readHead(answer.headers, answer.endpoint);
+  const hidden = closed ?? (filtered ? asked : undefined);
+  if (hidden !== undefined) {
+    yield { type: 'batch', nodes: [], hidden: noRight(closed === undefined ? 'some of the keys' : nameOf(closed)) };
+  }
+  if (answer.status === 404) await textOf(answer);
+  else {
+    for await (const batch of batchesOf(answer.body, answer.endpoint, root, signal)) {
+      seen += batch.nodes.length;
+      yield batch;
+    }
+  }
+
+  if (seen === 0 && hidden !== undefined) throw sightless(nameOf(hidden));
+  if (seen === 0 && rights === undefined) await checkToken(client, signal);
+  yield { type: 'end', consistency: 'exact', revision: index };
+}
+
+type Batch = Extract<ReadEvent, { type: 'batch' }>;
+
+async function* batchesOf(
+  body: AsyncIterable<Buffer>,
+  endpoint: string,
+  root: Uint8Array,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Batch> {
+  const scanner = openScanner();
+  let nodes: Node[] = [];
+  let unreadable: Unreadable[] = [];
+  let bytes = 0;
+
+  try {
+    for await (const piece of body) {
+      signal?.throwIfAborted();
+      for (const entry of scanner.push(piece)) {
+        if (!isInside(entry.key, root)) continue;
+        if (entry.garbled) unreadable.push(garbledKey(entry));
+        else nodes.push(nodeOf(entry));
+        bytes += entry.value.length;
+      }
+      if (nodes.length < batchNodes && bytes < batchBytes) continue;
+      yield { type: 'batch', nodes, unreadable };
+      nodes = [];
+      unreadable = [];
+      bytes = 0;
+    }
+    scanner.end();
+  } catch (thrown) {
+    throw failureOf(thrown, endpoint);
+  }
+  yield { type: 'batch', nodes, unreadable };
+}
+
+function nodeOf({ key, value, flags, session }: Entry): Node {
+  return {
+    key,
+    value,
+    attributes: flags === 0n ? undefined : { flags: String(flags) },
+    ephemeral: session === undefined ? undefined : { session },
+  };
+}
+
+function garbledKey({ key }: Entry): Unreadable {
+  return { key, reason: 'the key is not UTF-8, and Consul does not tell its bytes', subtree: false };
+}

@@ -13,6 +13,7 @@ const verbs = {
   ls: async () => (await import('./commands/ls.ts')).LsCommand,
   show: async () => (await import('./commands/show.ts')).ShowCommand,
   dump: async () => (await import('./commands/dump.ts')).DumpCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).DoctorCommand,
   check: async () => (await import('./commands/check.ts')).CheckCommand,
   init: async () => (await import('./commands/init.ts')).InitCommand,
 } as const;

@@ -1,5 +1,6 @@
 import { Command, Option } from 'clipanion';
-import { parseKey } from '../report/key.ts';
+import { TreekeeperError } from '../errors.ts';
+import { formatKey, parseKey } from '../report/key.ts';
 import { countRate } from '../report/rate.ts';
 import { countVerdicts } from '../snapshot/plan.ts';
 import { parseSnapshotArgument } from './arguments.ts';
@@ -36,6 +37,9 @@ export class RestoreCommand extends BaseCommand {
   persist = Option.Boolean('--persist-ephemeral', false, {
     description: 'Create nodes that belonged to running clients too, as ordinary ones',
   });
+  strict = Option.Boolean('--strict', false, {
+    description: 'Create nothing at all where some node of the plan could not be created',
+  });
   dryRun = Option.Boolean('-n,--dry-run', false, { description: 'Stop after the plan' });
 
   protected override async run({
@@ -44,15 +48,23 @@ export class RestoreCommand extends BaseCommand {
     surroundings,
     signal,
   }: Session): Promise<number | undefined> {
-    const [{ connect }, { locate }, { openForReading }, { planRestore }, { parseMove }, { applyPlan }] =
-      await Promise.all([
-        import('../operations/connect.ts'),
-        import('../operations/revision.ts'),
-        import('../operations/open.ts'),
-        import('../operations/plan-restore.ts'),
-        import('../operations/relocate.ts'),
-        import('../operations/restore.ts'),
-      ]);
+    const [
+      { connect },
+      { locate },
+      { openForReading },
+      { planRestore },
+      { parseMove },
+      { applyPlan },
+      { restartedCounters },
+    ] = await Promise.all([
+      import('../operations/connect.ts'),
+      import('../operations/revision.ts'),
+      import('../operations/open.ts'),
+      import('../operations/plan-restore.ts'),
+      import('../operations/relocate.ts'),
+      import('../operations/restore.ts'),
+      import('../operations/counters.ts'),
+    ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     const moves = (this.moves ?? []).map((text) => parseMove(text, parseKey));
     await using opened = await openForReading(repositoryPath);
@@ -66,6 +78,20 @@ export class RestoreCommand extends BaseCommand {
     const plan = await planRestore(request, { signal, onProgress: countRate(`reading ${source}`, printer.progress) });
     printPlan(plan.steps, printer);
     const counts = countVerdicts(plan.steps);
+    for (const key of restartedCounters(plan.steps, service.traits.sequenceDigits)) {
+      printer.warn(
+        `the children of ${formatKey(key)} are numbered, and the counter of a node that is created anew starts at 0`,
+      );
+    }
+    if (this.strict && counts.refused + counts.unreadable > 0) {
+      throw new TreekeeperError(
+        'incomplete',
+        `nothing was created: ${counts.refused + counts.unreadable} nodes could not be`,
+        {
+          hint: 'the plan says why for each; without --strict the others are created',
+        },
+      );
+    }
     if (this.dryRun) return undefined;
 
     const tally = openTally(counts, printer);

@@ -3,10 +3,12 @@ import { TreekeeperError } from '../errors.ts';
 import type { Json, Node } from '../snapshot/node.ts';
 import { formatEndpoint, formatRoot } from './address.ts';
 import { type ConsulAddress, openClient } from './consul/client.ts';
-import { createPairs, type Pair } from './consul/create.ts';
+import { createPairs } from './consul/create.ts';
 import { ConsulFailure, explain, failureOf } from './consul/failure.ts';
+import type { Pair } from './consul/operation.ts';
 import { readKeys } from './consul/read.ts';
 import { isInside, scopeOf } from './consul/scope.ts';
+import { askRights, noRight } from './consul/sight.ts';
 import { textOf } from './consul/transport.ts';
 import type { ReadEvent, ReadOptions, Service, Traits } from './service.ts';
 
@@ -54,6 +56,11 @@ export function openConsul(address: ConsulAddress): Service {
 
     read,
     refuse,
+
+    async mayCreate(key) {
+      const [allowed] = (await explaining(askRights(client, [Buffer.from(key).toString()], 'write', undefined))) ?? [];
+      return allowed === false ? noRight(`the key ${Buffer.from(key)}`, 'write') : undefined;
+    },
 
     async create(nodes, signal) {
       const pairs = nodes.map(pairOf);

@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
@@ -40,6 +40,15 @@ export function openDir({ path }: { readonly path: string }): Service {
     },
 
     refuse,
+
+    async mayCreate() {
+      try {
+        await access(path, constants.W_OK);
+        return undefined;
+      } catch (cause) {
+        return `no permission to write in ${path}: ${reasonOf(cause)}`;
+      }
+    },
 
     async create(nodes, signal) {
       const outcomes: Outcome[] = [];

@@ -3,6 +3,7 @@ import type { Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import { formatEndpoint, formatRoot } from './address.ts';
 import { type EtcdAddress, openClient } from './etcd/client.ts';
+import { encodeCreateNever } from './etcd/codec.ts';
 import { createPairs } from './etcd/create.ts';
 import { explain, isFailure } from './etcd/failure.ts';
 import { encodeRangeEnds, nodeRange, rangesOf } from './etcd/ranges.ts';
@@ -46,6 +47,16 @@ export function openEtcd(address: EtcdAddress): Service {
 
     read,
     refuse,
+
+    async mayCreate(key) {
+      try {
+        await client.txn(encodeCreateNever(key));
+        return undefined;
+      } catch (thrown) {
+        if (isFailure(thrown, status.PERMISSION_DENIED)) return `no permission to put ${latin1(key)}`;
+        throw explain(thrown, timeout);
+      }
+    },
 
     async create(nodes, signal) {
       const pairs = nodes.map(({ key, value }) => ({ key, value: value ?? new Uint8Array() }));

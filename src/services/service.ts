@@ -123,6 +123,11 @@ export interface Service extends AsyncDisposable {
   /** Why this service cannot hold the node at all, or `undefined` where it can. Asks nobody; used for the plan. */
   refuse(node: Node): string | undefined;
   /**
+   * Why a node of this key could not be created now, or `undefined` where it could. Creates nothing: the service is asked
+   * what we may do.
+   */
+  mayCreate(key: Uint8Array): Promise<string | undefined>;
+  /**
    * Creates each node that is missing; one that exists is left as it is and compared. Outcomes are in the order of
    * `nodes`. Parents must come before children where `traits.parentsFirst`, and all of what is below a node
    * before anything that is not. Safe to repeat.

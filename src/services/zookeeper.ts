@@ -11,6 +11,7 @@ import { askOwnership, type Ownership, ownAcl } from './zookeeper/ownership.ts';
 import { parentPath, refusePath } from './zookeeper/paths.ts';
 import { batchesOf, readTree } from './zookeeper/read.ts';
 import type { AclEntry } from './zookeeper/records.ts';
+import { rehearseCreation } from './zookeeper/rehearse.ts';
 import { openSession, type ZookeeperAddress } from './zookeeper/session.ts';
 import { settleAcls } from './zookeeper/settle.ts';
 
@@ -64,6 +65,8 @@ export function openZookeeper(address: ZookeeperAddress): Service {
     },
 
     refuse,
+
+    mayCreate: (key) => explaining(rehearseCreation(writer, latin1(key))),
 
     async create(nodes, signal) {
       const planned = await explaining(plan(nodes));

@@ -132,6 +132,14 @@ export function testService(subject: Subject): void {
     expect(bytes(await opened.witness(opened.key('other')))).toEqual(bytes(Buffer.from('1')));
   });
 
+  test('asked whether a node may be created, it tells, and creates none', async () => {
+    await using opened = await subject.open();
+    const { service } = opened;
+    expect(await service.mayCreate(opened.key('rehearsed'))).toBeUndefined();
+    expect(await opened.witness(opened.key('rehearsed'))).toBeUndefined();
+    expect(names(await readAll(service))).not.toContain(latin1(opened.key('rehearsed')));
+  });
+
   test('a key that comes twice is created once, from the first', async () => {
     await using opened = await subject.open();
     const { service } = opened;

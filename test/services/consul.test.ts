@@ -76,16 +76,20 @@ async function listening(handle: (socket: Socket) => void): Promise<AsyncDisposa
   );
 }
 
-/** Passes requests on to a Consul, and answers some itself. */
+/** Passes requests on to a Consul, and does to the answers what newer and older ones do, or a bad network. */
 async function proxying(
   consul: Consul,
-  { cutAfter = Number.POSITIVE_INFINITY, missing = '' }: { cutAfter?: number; missing?: string },
+  {
+    cutAfter = Number.POSITIVE_INFINITY,
+    missing = '',
+    added = {},
+  }: { cutAfter?: number; missing?: string; added?: Record<string, string> },
 ) {
   const server = createHttpServer((asked, answer) => {
     if (missing !== '' && asked.url?.startsWith(missing)) return void answer.writeHead(404).end();
     const { method = 'GET', url = '/', headers } = asked;
     const passed = request({ ...consul.endpoint, method, path: url, headers }, (found) => {
-      answer.writeHead(found.statusCode ?? 500, found.headers);
+      answer.writeHead(found.statusCode ?? 500, { ...found.headers, ...added });
       let rest = cutAfter;
       found.on('data', (piece: Buffer) => {
         if (piece.length >= rest) answer.write(piece.subarray(0, rest), () => answer.socket?.destroy());
@@ -356,6 +360,23 @@ describe('one server', () => {
     }
   });
 
+  test('a consul that says that it left something out is believed', async () => {
+    await using service = open('seen/');
+    await service.create([node('seen/a', '1')]);
+    await using proxy = await proxying(consul, { added: { 'X-Consul-Results-Filtered-By-ACLs': 'true' } });
+    const endpoints = [{ host: '127.0.0.1', port: proxy.port }];
+    await using part = open('seen/', { endpoints });
+    expect((await readAll(part)).hidden).toBe('the token does not allow to read some of the keys');
+    await using nothing = open('unseen/', { endpoints });
+    await expect(readKeys(nothing)).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('a consul without a leader is not believed', async () => {
+    await using proxy = await proxying(consul, { added: { 'x-consul-knownleader': 'false' } });
+    await using service = open('', { endpoints: [{ host: '127.0.0.1', port: proxy.port }] });
+    await expect(readKeys(service)).rejects.toMatchObject({ message: expect.stringContaining('has no leader') });
+  });
+
   test('an endpoint that is gone costs a moment, and the other one is asked', async () => {
     await using silent = await listening(() => {});
     const endpoints = [{ host: '127.0.0.1', port: 1 }, { host: '127.0.0.1', port: silent.port }, consul.endpoint];
@@ -545,6 +566,11 @@ describe('connections', () => {
     ['a page without an end', `${head}\r\n${page}`, 'did not answer within 0.7 s'],
     ['a page that is cut off', `${head}content-length: 5000\r\n\r\n${page}`, ''],
     ['an SSH server', 'SSH-2.0-OpenSSH_9.2\r\n', 'does not answer as a consul does'],
+    [
+      'a server that says {} to everything',
+      'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}',
+      'does not answer',
+    ],
     ['somebody who says nothing', '', 'did not answer within 0.7 s'],
   ])('%s', async (_who, greeting, fact) => {
     await using server = await listening((socket) => socket.on('data', () => socket.write(greeting)));

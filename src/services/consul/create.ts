@@ -1,27 +1,10 @@
 import type { Outcome } from '../service.ts';
 import type { ConsulClient } from './client.ts';
 import { type ConsulFailure, isFailure } from './failure.ts';
+import { type Creation, encodeOperation, isTooLarge, type Pair, split, type Tenancy } from './operation.ts';
 import { pathPrefix } from './path.ts';
 import type { Found } from './transactions.ts';
 
-/** What is to be created. */
-export interface Pair {
-  readonly key: string;
-  readonly value: Uint8Array;
-  /** As a decimal number. */
-  readonly flags: string;
-}
-
-/** Where the server keeps the keys; only Consul Enterprise has these. */
-export interface Tenancy {
-  readonly Namespace?: string;
-  readonly Partition?: string;
-}
-
-/** Consul took 64 operations in a transaction before version 1.18, and 128 since. */
-const mostOps = 64;
-/** The body of a transaction is at most 512 KiB, unless `txn_max_req_len` says otherwise. */
-const mostBytes = 512 * 1024 - 2;
 const inFlight = 16;
 
 /**
@@ -36,7 +19,7 @@ export async function createPairs(
 ): Promise<Map<Pair, Outcome>> {
   const { first, repeated } = distinct(pairs);
   const outcomes = new Map<Pair, Outcome>();
-  const batches = split(first.map((pair) => ({ pair, operation: encode('cas', pair, tenancy) })));
+  const batches = split(first.map((pair) => ({ pair, operation: encodeOperation('cas', pair, tenancy) })));
   let next = 0;
 
   async function work(): Promise<void> {
@@ -49,8 +32,7 @@ export async function createPairs(
   /** Answers the pairs that exist. A transaction says of all its operations which ones keep it from being done. */
   async function create(batch: readonly Creation[]): Promise<readonly Pair[]> {
     const [only] = batch;
-    if (batch.length === 1 && only && only.operation.length > mostBytes && isPath(only.pair.key))
-      return createAlone(only.pair);
+    if (batch.length === 1 && only && isTooLarge(only) && isPath(only.pair.key)) return createAlone(only.pair);
 
     const existing: Pair[] = [];
     let rest = batch;
@@ -66,10 +48,7 @@ export async function createPairs(
         else if (what !== undefined) outcomes.set(pair, failed(what));
       }
       if (errors.size === 0) break;
-      const smaller = rest.filter((_, index) => !errors.has(index));
-      if (smaller.length === rest.length)
-        throw new RangeError('consul refused a transaction for none of its operations');
-      rest = smaller;
+      rest = rest.filter((_, index) => !errors.has(index));
     }
     return existing;
   }
@@ -82,9 +61,9 @@ export async function createPairs(
       if (!isRefusal(thrown)) throw thrown;
       const [only] = batch;
       if (batch.length > 1 || !only) return undefined;
-      const note = thrown.code === '413' ? ', and the key can only be created in a transaction' : '';
+      const note = thrown.code === '413' ? ' (the key can only be created in a transaction)' : '';
       if (note !== '' && isPath(only.pair.key)) return undefined;
-      return { errors: [{ index: 0, what: `${thrown.message.trim()}${note}` }], found: [] };
+      return { errors: [{ index: 0, what: `${thrown.message.trim().replace(/\.$/, '')}${note}` }], found: [] };
     }
   }
 
@@ -109,7 +88,7 @@ export async function createPairs(
 
   async function compare(existing: readonly Pair[]): Promise<void> {
     for (let rest = existing; rest.length > 0; ) {
-      const { errors, found } = await client.transact(rest.map((pair) => encode('get', pair, tenancy)));
+      const { errors, found } = await client.transact(rest.map((pair) => encodeOperation('get', pair, tenancy)));
       const gone = new Set(errors.map(({ index }) => index));
       const byKey = new Map(found.map((entry) => [entry.key, entry]));
       for (const [index, pair] of rest.entries()) {
@@ -125,31 +104,6 @@ export async function createPairs(
   return repeated.length === 0
     ? outcomes
     : new Map([...outcomes, ...(await createPairs(client, tenancy, repeated, signal))]);
-}
-
-interface Creation {
-  readonly pair: Pair;
-  readonly operation: string;
-}
-
-function split(creations: readonly Creation[]): Creation[][] {
-  const batches: Creation[][] = [];
-  let bytes = 0;
-  for (const creation of creations) {
-    const size = Buffer.byteLength(creation.operation) + 1;
-    const last = batches.at(-1);
-    if (last && last.length < mostOps && bytes + size <= mostBytes) last.push(creation);
-    else batches.push([creation]);
-    bytes = last === batches.at(-1) ? bytes + size : size;
-  }
-  return batches;
-}
-
-/** Flags are written as a number of 64 bits, which JSON.stringify cannot. */
-function encode(verb: 'cas' | 'get', { key, value, flags }: Pair, tenancy: Tenancy): string {
-  const head = JSON.stringify({ Verb: verb, Key: key, ...tenancy }).slice(0, -1);
-  if (verb === 'get') return `{"KV":${head}}}`;
-  return `{"KV":${head},"Value":"${Buffer.from(value).toString('base64')}","Flags":${flags},"Index":0}}`;
 }
 
 /** The server is well, and will not do this: no right, too large, a key that it does not want. */

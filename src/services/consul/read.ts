@@ -1,12 +1,12 @@
 import type { Node } from '../../snapshot/node.ts';
 import type { ReadEvent, Unreadable } from '../service.ts';
 import type { ConsulClient } from './client.ts';
-import { failureOf } from './failure.ts';
+import { ConsulFailure, failureOf } from './failure.ts';
 import { encodePath } from './path.ts';
 import { type Entry, openScanner } from './scanner.ts';
 import { isInside, type Scope } from './scope.ts';
-import { checkToken, mayRead, mostQuestions, nameOf, noRight, readHead, sightless } from './sight.ts';
-import { textOf } from './transport.ts';
+import { checkToken, mayRead, mostQuestions, nameOf, noRight, sightless } from './sight.ts';
+import { type Answer, textOf } from './transport.ts';
 
 /** A batch is worked on while the next one is received; it ends with one of these. */
 const batchNodes = 2_000;
@@ -34,7 +34,7 @@ export async function* readKeys(
 
   const query = { recurse: '', consistent: '' };
   const answer = await client.ask(`kv/${encodePath(asked)}`, { query, signal, accept: [404] });
-  const { index, filtered } = readHead(answer.headers, answer.endpoint);
+  const { index, filtered } = readHead(answer);
   const hidden = closed ?? (filtered ? asked : undefined);
   if (hidden !== undefined) {
     yield { type: 'batch', nodes: [], hidden: noRight(closed === undefined ? 'some of the keys' : nameOf(closed)) };
@@ -50,6 +50,21 @@ export async function* readKeys(
   if (seen === 0 && hidden !== undefined) throw sightless(nameOf(hidden));
   if (seen === 0 && rights === undefined) await checkToken(client, signal);
   yield { type: 'end', consistency: 'exact', revision: index };
+}
+
+/** What `GET /v1/kv` says about its own answer. */
+interface Head {
+  readonly index: string;
+  /** Something was left out. */
+  readonly filtered: boolean;
+}
+
+/** Throws `ConsulFailure` where no Consul would answer like this, or one that does not know what is up to date. */
+function readHead({ headers, endpoint }: Answer): Head {
+  const index = headers['x-consul-index'];
+  if (typeof index !== 'string') throw new ConsulFailure('FOREIGN', '', endpoint);
+  if (headers['x-consul-knownleader'] === 'false') throw new ConsulFailure('NO_LEADER', '', endpoint);
+  return { index, filtered: headers['x-consul-results-filtered-by-acls'] === 'true' };
 }
 
 type Batch = Extract<ReadEvent, { type: 'batch' }>;

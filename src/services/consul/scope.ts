@@ -19,7 +19,7 @@ export function scopeOf(root: Buffer, prefixes: readonly Uint8Array[]): Scope {
     return { asked: pathPrefix(top), needed: [isNode ? `${top}/` : top], node: isNode ? top : undefined };
   }
   const wanted = prefixes.filter((prefix) => startsWith(prefix, root));
-  const needed = wanted.map(textOf);
+  const needed = wanted.map(wholeCharacters);
   return { asked: pathPrefix(needed.reduce(commonBeginning, needed[0] ?? top)), needed, node: undefined };
 }
 
@@ -34,7 +34,7 @@ function startsWith(bytes: Uint8Array, beginning: Uint8Array): boolean {
 }
 
 /** Without what is no UTF-8 at its end, since a prefix may stop within a character. */
-function textOf(prefix: Uint8Array): string {
+function wholeCharacters(prefix: Uint8Array): string {
   return Buffer.from(prefix)
     .toString()
     .replace(/\u{fffd}.*$/su, '');

@@ -1,6 +1,6 @@
 import { TreekeeperError } from '../../errors.ts';
 import type { ConsulClient } from './client.ts';
-import { ConsulFailure, failureOf } from './failure.ts';
+import { failureOf } from './failure.ts';
 import { textOf } from './transport.ts';
 
 /** Consul answers so many questions about rights in one request. */
@@ -13,12 +13,22 @@ export const mostQuestions = 64;
  * Consul leaves out of its answers, without a word before version 1.11, what the token may not read, so that no rights
  * look like no keys.
  */
-export async function mayRead(
+export function mayRead(
   client: ConsulClient,
   prefixes: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<readonly boolean[] | undefined> {
-  const body = prefixes.map((prefix) => ({ Resource: 'key', Access: 'read', Segment: prefix }));
+  return askRights(client, prefixes, 'read', signal);
+}
+
+/** Whether this client has a right to each of some keys, or prefixes of keys; `undefined` where this Consul does not tell. */
+export async function askRights(
+  client: ConsulClient,
+  prefixes: readonly string[],
+  access: 'read' | 'write',
+  signal: AbortSignal | undefined,
+): Promise<readonly boolean[] | undefined> {
+  const body = prefixes.map((prefix) => ({ Resource: 'key', Access: access, Segment: prefix }));
   const answer = await client.ask('internal/acl/authorize', { body, signal, accept: [400, 401, 404, 405] });
   const text = await textOf(answer);
   if (answer.status === 401) return prefixes.map(() => true);
@@ -44,26 +54,11 @@ export function sightless(what: string): TreekeeperError {
   });
 }
 
-export function noRight(what: string): string {
-  return `the token does not allow to read ${what}`;
+export function noRight(what: string, access: 'read' | 'write' = 'read'): string {
+  return `the token does not allow to ${access} ${what}`;
 }
 
 /** How a prefix is called in a sentence. */
 export function nameOf(prefix: string): string {
   return prefix === '' ? 'all keys' : `the keys that begin with ${JSON.stringify(prefix)}`;
-}
-
-/** What `GET /v1/kv` says about its own answer. */
-export interface Head {
-  readonly index: string;
-  /** Something was left out. */
-  readonly filtered: boolean;
-}
-
-/** Throws `ConsulFailure` where no Consul would answer like this, or one that does not know what is up to date. */
-export function readHead(headers: { readonly [name: string]: unknown }, endpoint: string): Head {
-  const index = headers['x-consul-index'];
-  if (typeof index !== 'string') throw new ConsulFailure('FOREIGN', '', endpoint);
-  if (headers['x-consul-knownleader'] === 'false') throw new ConsulFailure('NO_LEADER', '', endpoint);
-  return { index, filtered: headers['x-consul-results-filtered-by-acls'] === 'true' };
 }

@@ -64,7 +64,7 @@ export async function openTransactions(input: TransactionsInput): Promise<Transa
   return {
     async transact(operations) {
       const body = await answered(consul.transaction.create(operations, { consistent: true, timeout }), true);
-      return readAnswer(body);
+      return readAnswer(body, operations.length);
     },
 
     async create(key, value, flags) {
@@ -92,23 +92,25 @@ export async function openTransactions(input: TransactionsInput): Promise<Transa
     return body;
   }
 
-  function readAnswer(body: Buffer): TransactionAnswer {
+  /** An answer that says neither that all was done nor what was wrong with which operation is not taken for either. */
+  function readAnswer(body: Buffer, operations: number): TransactionAnswer {
     try {
       const { Errors, Results } = parseExact(body.toString()) as {
         Errors: { OpIndex: string; What: string }[] | null;
         Results: { KV: { Key: string; Value: string | null; Flags: string } }[] | null;
       };
-      return {
-        errors: (Errors ?? []).map(({ OpIndex, What }) => ({ index: Number(OpIndex), what: What })),
-        found: (Results ?? []).map(({ KV: { Key, Value, Flags } }) => ({
-          key: Key,
-          value: Buffer.from(Value ?? '', 'base64'),
-          flags: Flags,
-        })),
-      };
+      const errors = (Errors ?? []).map(({ OpIndex, What }) => ({ index: Number(OpIndex), what: What }));
+      const found = (Results ?? []).map(({ KV: { Key, Value, Flags } }) => ({
+        key: Key,
+        value: Buffer.from(Value ?? '', 'base64'),
+        flags: Flags,
+      }));
+      if ((errors.length > 0 || Array.isArray(Results)) && errors.every(({ index }) => index < operations))
+        return { errors, found };
     } catch {
-      throw new ConsulFailure('FOREIGN', 'the answer to a transaction cannot be read', name);
+      // Said below.
     }
+    throw new ConsulFailure('FOREIGN', 'the answer to a transaction cannot be read', name);
   }
 }
 

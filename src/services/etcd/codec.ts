@@ -78,6 +78,7 @@ export interface Pair {
 }
 
 const targetCreateRevision = 1;
+const resultLess = 2;
 
 /** `create_revision(key) == 0`: true where the key is missing. Zero in a `oneof` has to be written all the same. */
 function isMissing(key: Uint8Array): Uint8Array[] {
@@ -103,6 +104,12 @@ export function encodeCreateEach(pairs: readonly Pair[]): Buffer {
     ...messageField(3, messageField(1, bytesField(1, pair.key))),
   ];
   return Buffer.concat(pairs.flatMap((pair) => messageField(2, messageField(4, inner(pair)))));
+}
+
+/** One transaction that would create a key if an impossible thing were true: etcd looks at the right to put, and no more. */
+export function encodeCreateNever(key: Uint8Array): Buffer {
+  const isNegative = [...intField(1, resultLess), ...isMissing(key)];
+  return Buffer.concat([...messageField(1, isNegative), ...messageField(2, put({ key, value: new Uint8Array() }))]);
 }
 
 export interface TxnResponse {

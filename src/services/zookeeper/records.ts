@@ -12,6 +12,7 @@ export const opCodes = {
   getChildren: 8,
   sync: 9,
   ping: 11,
+  check: 13,
   multi: 14,
   createContainer: 19,
   createTtl: 21,
@@ -152,6 +153,11 @@ export interface Creation {
 /** `CreateMode` as a number: 0 is persistent, 4 a container. */
 export function encodeCreate({ path, data, acl }: Creation, mode: 0 | 4 = 0): Buffer {
   return creation(path, data, acl).int(mode).finish();
+}
+
+/** Succeeds only where the data of a node was changed so often. */
+export function encodeCheck(path: string, version: number): Buffer {
+  return juteWriter().string(path).int(version).finish();
 }
 
 /** A node that the server deletes when it had no children and no change for `ttl` milliseconds. */

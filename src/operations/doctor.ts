@@ -53,7 +53,13 @@ export async function diagnose(
       unreadable(_: Unreadable) {},
       pause: (nodes: number) => onProgress?.(nodes),
     };
-    return { read: await readService(service, policy, visitor, { ...(signal && { signal }) }), ...seen };
+    return {
+      read: await readService(service, policy, visitor, {
+        ...(signal && { signal }),
+        ...(onProgress && { onHeld: onProgress }),
+      }),
+      ...seen,
+    };
   });
   const readTime = performance.now() - start;
 

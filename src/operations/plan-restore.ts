@@ -153,7 +153,12 @@ async function readLive(
     pause: (count: number) => onProgress?.(count),
   };
   const prefixes = [sharedPrefix([...wanted.keys()])];
-  await readService(service, everything, visitor, { prefixes, absent: 'empty', ...(signal && { signal }) });
+  await readService(service, everything, visitor, {
+    prefixes,
+    absent: 'empty',
+    ...(signal && { signal }),
+    ...(onProgress && { onHeld: onProgress }),
+  });
   return { nodes, unreadable };
 }
 

@@ -44,7 +44,7 @@ export async function readService(
   service: Service,
   policy: Policy,
   ready: Visitor | Promise<Visitor>,
-  options: Pick<ReadOptions, 'signal' | 'prefixes' | 'absent'> = {},
+  options: Pick<ReadOptions, 'signal' | 'prefixes' | 'absent' | 'onHeld'> = {},
 ): Promise<ReadResult> {
   const selection = await compileSelection(policy.include, policy.exclude);
   const skipped = new Map<string, number>();

@@ -60,7 +60,10 @@ export async function takeSnapshot(
       node(found);
     },
   }));
-  const result = await readService(service, policy, visitor, { ...(signal && { signal }) });
+  const result = await readService(service, policy, visitor, {
+    ...(signal && { signal }),
+    ...(onProgress && { onHeld: onProgress }),
+  });
 
   const content = digest.finish();
   const { tree, nodes } = await (await starting).finish(manifestBytes, content);

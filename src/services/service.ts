@@ -88,6 +88,8 @@ export interface ReadOptions {
   readonly ephemeral?: 'skip' | 'record';
   /** A place that is not there yet, as a directory can be: an error unless it is to be taken for an empty tree. */
   readonly absent?: 'empty';
+  /** Told now and then how many nodes were read, by a driver that holds them back until it has all of them. */
+  readonly onHeld?: (nodes: number) => void;
 }
 
 /** What became of one node that was to be created. The service itself decided it, atomically. */

@@ -192,6 +192,42 @@ test('a restore can move keys, and create what another kind of service had', asy
   expect(readFileSync(join(path, 'elsewhere/app/motd'), 'utf8')).toBe('hello\n');
 });
 
+test('doctor tells what a backup would read and leave out, and what a restore may do, and changes nothing', async () => {
+  await using space = await workspace();
+  const { path, run } = space;
+  symlinkSync('motd', join(path, 'live/app/link'));
+  const { status, stdout } = await run('doctor', 'dir:live');
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^reached dir:/);
+  expect(stdout).toMatch(/answers in \d+\.\d ms/);
+  expect(stdout).toMatch(/reads 5 nodes of 29 B in .*, the largest 15 B at app\/db\/url; quiescent/);
+  expect(stdout).toContain('leaves out 1 nodes: symbolic link');
+  expect(readdirSync(path)).toEqual(['live']);
+
+  const told = records((await run('doctor', 'dir:live', '--json')).stdout);
+  expect(told.map(({ type }) => type)).toEqual(['identity', 'latency', 'read', 'skipped', 'restore']);
+  expect(await run('doctor', 'dir:nowhere')).toMatchObject({ status: 15, stderr: expect.stringContaining('nowhere') });
+});
+
+test('a strict restore creates nothing where something could not be created', async () => {
+  await using space = await workspace();
+  const { path, run, write } = space;
+  await run('backup', 'dir:live');
+  mkdirSync(join(path, 'other'));
+  const refused = ['restore', 'latest', 'dir:other', '--map', 'app/motd=app/..'];
+  const strict = await run(...refused, '--strict');
+  expect(strict).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('nothing was created: 1 nodes could not be'),
+  });
+  expect(readdirSync(join(path, 'other'))).toEqual([]);
+
+  expect((await run(...refused)).status).toBe(3);
+  expect(readFileSync(join(path, 'other/app/db/pool'), 'utf8')).toBe('max: 10\n');
+  write('app/motd', 'x');
+  expect((await run('restore', 'latest', 'dir:other', '--strict')).status).toBe(0);
+});
+
 test('the configuration names stores, and says where a mistake is', async () => {
   await using space = await workspace();
   const { path, run } = space;
@@ -401,9 +437,9 @@ test('a service that cannot be reached, is not known or is not named right, each
   expect(nobody).toMatchObject({ status: 15, stdout: '' });
   expect(nobody.stderr).toMatch(/treekeeper: etcd at 127\.0\.0\.1:1 refuses the connection\n {2}hint: /);
   expect((await run('dump', 'dir:nowhere')).status).toBe(15);
-  expect(await run('backup', 'consul://h')).toMatchObject({
+  expect(await run('backup', 'zk://h')).toMatchObject({
     status: 2,
-    stderr: expect.stringContaining('no driver for consul'),
+    stderr: expect.stringContaining('zk://h is no service'),
   });
   const secret = await run('backup', 'etcd://root:hunter2@h');
   expect(secret.status).toBe(2);

@@ -85,6 +85,45 @@ test('what cannot be read stands as it was, and the commit says so', async () =>
   expect(git('show', 'main:s/c')).toBe('second c');
 });
 
+/** A service that does not tell which nodes it leaves out, as Consul does; those below `/hidden` here. */
+function withoutTelling(service: Service, key: string): Service {
+  return {
+    ...service,
+    async *read(options) {
+      yield { type: 'batch', nodes: [], hidden: 'the token may not read everything' };
+      for await (const event of service.read(options)) {
+        if (event.type === 'end') yield event;
+        else yield { ...event, nodes: event.nodes.filter((one) => !Buffer.from(one.key).toString().startsWith(key)) };
+      }
+    },
+  };
+}
+
+test('what a service leaves out without saying so stands as it was, and the snapshot is not complete', async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const live = join(path, 'live');
+  for (const name of ['a/x', 'a/y', 'b']) {
+    mkdirSync(join(live, name, '..'), { recursive: true });
+    writeFileSync(join(live, name), `first ${name}`);
+  }
+  const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
+  await backup(repository, { store: 's', service: openDir({ path: live }), policy });
+  writeFileSync(join(live, 'b'), 'second b');
+  writeFileSync(join(live, 'c'), 'new');
+
+  const source = { store: 's', service: withoutTelling(openDir({ path: live }), 'a'), policy };
+  const { report } = await backup(repository, source);
+  expect(report).toMatchObject({ added: 1, changed: 1, removed: 0, hidden: 'the token may not read everything' });
+  expect(await keysIn(join(path, 'repo.git'))).toEqual(['a', 'a/x', 'a/y', 'b', 'c']);
+  const message = execFileSync('git', ['-C', join(path, 'repo.git'), 'log', '-1', '--format=%B'], { encoding: 'utf8' });
+  expect(message).toContain('Complete: no (the token may not read everything)');
+
+  // What is seen and gone is gone; only what is hidden is kept.
+  const again = await backup(repository, source);
+  expect(again.status).toBe('unchanged');
+});
+
 test('a read that breaks off makes no commit', async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;

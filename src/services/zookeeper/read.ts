@@ -23,13 +23,13 @@ export interface Tree {
  * so with the transactions between which it lies. The tree is held in memory meanwhile. Rejects with a `ZookeeperFailure`.
  */
 export async function readTree(address: ZookeeperAddress, top: string, options: ReadOptions): Promise<Tree> {
-  const { signal, prefixes = [] } = options;
+  const { prefixes = [] } = options;
   const { session, reads } = await openReads(address);
   const lanes = openLanes(address, session);
   try {
     await lanes.synchronize();
     const start = lanes.zxid;
-    const walk = openWalk(lanes, reads, wantedBy(prefixes.map(latin1)), signal);
+    const walk = openWalk(lanes, reads, wantedBy(prefixes.map(latin1)), options);
     await walk.descend(top);
 
     let consistency: Reading['consistency'] = 'fuzzy';

@@ -1,4 +1,5 @@
 import type { Attributes } from '../../snapshot/node.ts';
+import type { ReadOptions } from '../service.ts';
 import { attributesOf } from './acl.ts';
 import { codes, textOf, ZookeeperFailure } from './failure.ts';
 import type { Lanes } from './lanes.ts';
@@ -43,7 +44,7 @@ export function openWalk(
   lanes: Lanes,
   reads: Reads,
   isWanted: (path: string) => boolean,
-  signal: AbortSignal | undefined,
+  { signal, onHeld }: Pick<ReadOptions, 'signal' | 'onHeld'>,
 ): Walk {
   const nodes = new Map<string, Found>();
   const hidden = new Set<string>();
@@ -136,6 +137,7 @@ export function openWalk(
             else leaveOut(session, path, result?.error);
           }
           await takeIn(session, found, queue);
+          onHeld?.(nodes.size);
         },
         signal,
       );

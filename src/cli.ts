@@ -16,6 +16,12 @@ const verbs = {
   doctor: async () => (await import('./commands/doctor.ts')).DoctorCommand,
   check: async () => (await import('./commands/check.ts')).CheckCommand,
   init: async () => (await import('./commands/init.ts')).InitCommand,
+  remote: async () => Object.values(await import('./commands/remote.ts')),
+  push: async () => (await import('./commands/push.ts')).PushCommand,
+  fetch: async () => (await import('./commands/fetch.ts')).FetchCommand,
+  clone: async () => (await import('./commands/clone.ts')).CloneCommand,
+  archive: async () => (await import('./commands/archive.ts')).ArchiveCommand,
+  maintenance: async () => (await import('./commands/maintenance.ts')).MaintenanceCommand,
 } as const;
 
 const args = process.argv.slice(2);
@@ -23,7 +29,7 @@ const [verb = ''] = args;
 const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb as keyof typeof verbs]] : Object.values(verbs);
 
 const cli = new Cli<Context>({ binaryLabel: 'treekeeper', binaryName: 'treekeeper', binaryVersion: version });
-for (const load of wanted) cli.register(await load());
+for (const load of wanted) for (const command of [await load()].flat()) cli.register(command);
 cli.register(Builtins.HelpCommand);
 cli.register(Builtins.VersionCommand);
 

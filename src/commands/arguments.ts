@@ -1,3 +1,4 @@
+import type { Depth } from '../operations/open.ts';
 import { parseKey } from '../report/key.ts';
 
 /** `SNAPSHOT[:KEY]`, taken apart at the first colon that is not inside `@{...}`. */
@@ -12,4 +13,9 @@ export function parseSnapshotArgument(text: string): SnapshotArgument {
     revision: revision === '' ? 'latest' : revision,
     key: key === undefined || key === '' ? undefined : parseKey(key),
   };
+}
+
+/** How much of a remote's history a revision is looked for in. */
+export function depthFor(revision: string): Depth {
+  return revision === 'latest' || revision === '' ? 'newest' : 'all';
 }

@@ -1,6 +1,8 @@
 import { Command, Option } from 'clipanion';
+import { exitCodes } from '../errors.ts';
 import type { BackupResult } from '../operations/backup.ts';
 import type { Guard } from '../operations/guards.ts';
+import type { Repository } from '../operations/open.ts';
 import { changeLine, formatKey } from '../report/key.ts';
 import type { Printer } from '../report/printer.ts';
 import { countRate } from '../report/rate.ts';
@@ -20,7 +22,7 @@ export class BackupCommand extends BaseCommand {
 
       SERVICE is a URL (\`etcd://HOST:PORT/PREFIX\`, \`dir:PATH\`; \`etcd+tls://\` for TLS) or a store of the configuration.
 
-      Exit status: 0 done, also where nothing changed; 3 some nodes could not be read; 11 another run holds the
+      Exit status: 0 done, also where nothing changed; 3 some nodes could not be read; 6 a push failed; 11 another run holds the
       repository; 15 the service cannot be reached or refuses the credentials; 16 the service does not look like the one
       that the store was made from.
     `,
@@ -42,6 +44,9 @@ export class BackupCommand extends BaseCommand {
     description: 'Nodes that belong to running clients: skip (default) or record',
   });
   dryRun = Option.Boolean('-n,--dry-run', false, { description: 'Show what would change, and write nothing' });
+  push = Option.Boolean('--push', {
+    description: 'Push to the remotes (default: those that have push: true in the configuration)',
+  });
   otherSource = Option.Boolean('--allow-other-source', false, {
     description: 'Also where the service is another cluster than before',
   });
@@ -76,7 +81,32 @@ export class BackupCommand extends BaseCommand {
       { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress },
     );
     report(result, repository.branch, printer);
-    return result.unreadable.length > 0 || result.report.hidden !== undefined ? 3 : undefined;
+    const isIncomplete = result.unreadable.length > 0 || result.report.hidden !== undefined;
+    const isSafe = this.dryRun || (await this.pushTo(repository, { printer, surroundings, signal }));
+    if (result.status === 'created') await this.keepUp(repository, printer);
+    return isIncomplete ? exitCodes.incomplete : isSafe ? undefined : exitCodes.push;
+  }
+
+  /** Answers whether all remotes that every backup goes to have everything. With --push, all there are. */
+  private async pushTo(
+    repository: Repository,
+    { printer, surroundings, signal }: Pick<Session, 'printer' | 'surroundings' | 'signal'>,
+  ): Promise<boolean> {
+    if (this.push === false) return true;
+    const [{ listRemotes }, { pushAll }] = await Promise.all([
+      import('../operations/remotes.ts'),
+      import('./push-report.ts'),
+    ]);
+    const remotes = await listRemotes(repository, surroundings);
+    const always = remotes.filter(({ push }) => push);
+    const wanted = this.push && always.length === 0 ? remotes : always;
+    return wanted.length === 0 && !this.push ? true : pushAll(repository, wanted, printer, signal);
+  }
+
+  private async keepUp(repository: Repository, printer: Printer): Promise<void> {
+    const { keepUp } = await import('../operations/maintain.ts');
+    const problem = await keepUp(repository);
+    if (problem !== undefined) printer.note(`the packs of the repository could not be joined: ${problem}`);
   }
 
   private overridden(): ReadonlySet<Guard> {

@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
 import { type BaseContext, Command, Option } from 'clipanion';
 import { type Config, loadConfig } from '../config/config.ts';
 import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Surroundings } from '../operations/connect.ts';
+import { repositoryPlace } from '../operations/place.ts';
 import { openPrinter, type Printer } from '../report/printer.ts';
 
 /** What the program gives every verb beside its arguments. */
@@ -65,10 +65,11 @@ export abstract class BaseCommand extends Command<Context> {
   private repositoryPath(config: Config | undefined): string {
     const { directory, env } = this.context;
     const given = this.repo ?? env['TREEKEEPER_REPO'];
-    if (given) return resolve(directory, given);
-    return config?.repository === undefined
-      ? resolve(directory, 'snapshots.git')
-      : resolve(config.directory, config.repository);
+    if (given) return repositoryPlace(given, directory);
+    return repositoryPlace(
+      config?.repository ?? 'snapshots.git',
+      config?.repository === undefined ? directory : config.directory,
+    );
   }
 }
 

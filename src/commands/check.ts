@@ -18,12 +18,12 @@ export class CheckCommand extends BaseCommand {
     examples: [['Check the repository', '$0 check --repo ./snapshots.git']],
   });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<number | undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<number | undefined> {
     const [{ check }, { openForReading }] = await Promise.all([
       import('../operations/check.ts'),
       import('../operations/open.ts'),
     ]);
-    await using opened = await openForReading(repositoryPath);
+    await using opened = await openForReading(repositoryPath, surroundings);
     const { stores, findings, fsck } = await check(opened, countRate('checking', printer.progress));
 
     for (const { store, problem } of findings) {

@@ -47,7 +47,7 @@ export class DiffCommand extends BaseCommand {
       import('../report/change.ts'),
     ]);
     const { before, after, key } = this.sides();
-    await using opened = await openForReading(repositoryPath);
+    await using opened = await openForReading(repositoryPath, surroundings);
     const request = { before, after, store: this.store };
     const comparison = await compare(opened, request, surroundings, {
       signal,

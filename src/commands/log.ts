@@ -25,7 +25,7 @@ export class LogCommand extends BaseCommand {
   store = Option.String('--store', { description: 'Only this store' });
   most = Option.String('-n,--max-count', { description: 'At most so many' });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ history }, { openForReading }] = await Promise.all([
       import('../operations/log.ts'),
       import('../operations/open.ts'),
@@ -33,7 +33,7 @@ export class LogCommand extends BaseCommand {
     const most = this.most === undefined ? Number.POSITIVE_INFINITY : Number(this.most);
     if (!(most >= 0)) throw new TreekeeperError('usage', `-n ${this.most} is not a number`);
 
-    await using opened = await openForReading(repositoryPath);
+    await using opened = await openForReading(repositoryPath, surroundings);
     const key = this.key === undefined ? undefined : parseKey(this.key);
     let left = most;
     for await (const { oid, time, store, subject, complete, change } of history(opened, this.store, key)) {

@@ -1,7 +1,7 @@
 import { Command, Option } from 'clipanion';
 import { formatKey } from '../report/key.ts';
 import type { Entry } from '../snapshot/walk.ts';
-import { parseSnapshotArgument } from './arguments.ts';
+import { depthFor, parseSnapshotArgument } from './arguments.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 export class LsCommand extends BaseCommand {
@@ -25,14 +25,14 @@ export class LsCommand extends BaseCommand {
   store = Option.String('--store', { description: 'The store, where the repository has several' });
   long = Option.Boolean('-l,--long', false, { description: 'With the size of each value and the attributes' });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ locate }, { openForReading }, { openContents }] = await Promise.all([
       import('../operations/revision.ts'),
       import('../operations/open.ts'),
       import('../operations/contents.ts'),
     ]);
     const { revision, key: below } = parseSnapshotArgument(this.snapshot ?? 'latest');
-    await using opened = await openForReading(repositoryPath);
+    await using opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
     const { snapshot } = await locate(opened.reader, opened.repository, revision, this.store);
     const { walkSnapshot } = await import('../snapshot/walk.ts');
 

@@ -3,7 +3,7 @@ import { TreekeeperError } from '../errors.ts';
 import { formatKey, parseKey } from '../report/key.ts';
 import { countRate } from '../report/rate.ts';
 import { countVerdicts } from '../snapshot/plan.ts';
-import { parseSnapshotArgument } from './arguments.ts';
+import { depthFor, parseSnapshotArgument } from './arguments.ts';
 import { BaseCommand, type Session } from './base.ts';
 import { openTally, printPlan } from './restore-report.ts';
 
@@ -67,7 +67,7 @@ export class RestoreCommand extends BaseCommand {
     ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     const moves = (this.moves ?? []).map((text) => parseMove(text, parseKey));
-    await using opened = await openForReading(repositoryPath);
+    await using opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
     const { snapshot, moment } = await locate(opened.reader, opened.repository, revision, this.store);
     const { service: target } = await connect(this.service, surroundings);
     await using service = target;

@@ -1,7 +1,7 @@
 import { Command, Option } from 'clipanion';
 import { TreekeeperError } from '../errors.ts';
 import { formatKey } from '../report/key.ts';
-import { parseSnapshotArgument } from './arguments.ts';
+import { depthFor, parseSnapshotArgument } from './arguments.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 export class ShowCommand extends BaseCommand {
@@ -22,7 +22,7 @@ export class ShowCommand extends BaseCommand {
   snapshot = Option.String({ name: 'SNAPSHOT:KEY' });
   store = Option.String('--store', { description: 'The store, where the repository has several' });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ locate }, { openForReading }, { openContents }, { findNode }] = await Promise.all([
       import('../operations/revision.ts'),
       import('../operations/open.ts'),
@@ -35,7 +35,7 @@ export class ShowCommand extends BaseCommand {
         hint: 'write SNAPSHOT:KEY, as latest:/app/db/url',
       });
 
-    await using opened = await openForReading(repositoryPath);
+    await using opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
     const { snapshot } = await locate(opened.reader, opened.repository, revision, this.store);
     const { entry } = await findNode(snapshot, key);
     if (!entry) {

@@ -9,6 +9,19 @@ export interface Config {
   readonly directory: string;
   readonly repository: string | undefined;
   readonly stores: { readonly [store: string]: StoreConfig };
+  readonly remotes: readonly RemoteConfig[];
+}
+
+/** One remote as the file has it. */
+export interface RemoteConfig {
+  readonly name: string;
+  readonly url: string;
+  /** Whether every backup is pushed there. */
+  readonly push?: boolean;
+  readonly tokenFile?: string;
+  readonly tokenEnv?: string;
+  /** Whoever wrote this knows that values go there in clear. */
+  readonly unencrypted?: 'accepted';
 }
 
 /** One store as the file has it. Field by field as in the published schema. */
@@ -40,8 +53,7 @@ export async function loadConfig(path: string | undefined, directory: string): P
   if (!found) return undefined;
 
   const { parseConfig } = await import('./parse.ts');
-  const { repository, stores } = parseConfig(found.text, found.file);
-  return { directory: dirname(found.file), repository, stores };
+  return { directory: dirname(found.file), ...parseConfig(found.text, found.file) };
 }
 
 function findUpward(directory: string): { file: string; text: string } | undefined {

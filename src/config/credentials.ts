@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Kind } from '../snapshot/layout.ts';
-import type { StoreConfig } from './config.ts';
+import type { RemoteConfig, StoreConfig } from './config.ts';
 
 /** What a service is to be convinced with, and of Consul which part is meant. Never part of a URL or a commit. */
 export interface Credentials {
@@ -104,6 +104,15 @@ function readConsul(
     ...(namespace && { namespace }),
     ...(partition && { partition }),
   };
+}
+
+/** The token of a Git remote, where the configuration refers to one. */
+export function readToken(
+  { tokenFile, tokenEnv }: Pick<RemoteConfig, 'tokenFile' | 'tokenEnv'>,
+  directory: string,
+  environment: Environment,
+): string | undefined {
+  return secret('token', tokenFile, tokenEnv, directory, environment);
 }
 
 function secret(

@@ -2,12 +2,9 @@ import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
 import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import { TreekeeperError } from '../errors.ts';
-import type { StoreConfig } from './config.ts';
+import type { Config } from './config.ts';
 
-interface ConfigFile {
-  readonly repository: string | undefined;
-  readonly stores: { readonly [store: string]: StoreConfig };
-}
+type ConfigFile = Omit<Config, 'directory'>;
 
 /**
  * The content of a configuration file, held against the published schema. `file` names it in messages. Throws
@@ -25,7 +22,9 @@ export function parseConfig(text: string, file: string): ConfigFile {
   if (error) throw at(error.pos[0], error.message.replace(/\n[\s\S]*$/, ''));
   const content: unknown = document.toJS({ maxAliasCount: 100 });
   const validate = new Ajv({ strict: true, verbose: true, allErrors: true }).compile<Partial<ConfigFile>>(readSchema());
-  if (validate(content)) return { repository: content.repository, stores: content.stores ?? {} };
+  if (validate(content)) {
+    return { repository: content.repository, stores: content.stores ?? {}, remotes: content.remotes ?? [] };
+  }
 
   // A misspelt field is both unknown and missed; the first says more.
   const mistake = validate.errors?.find(({ keyword }) => keyword === 'additionalProperties') ?? validate.errors?.[0];

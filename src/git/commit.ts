@@ -11,29 +11,37 @@ export interface Person {
 export interface Commit {
   readonly tree: Oid;
   readonly parents: readonly Oid[];
-  readonly author: Person;
-  /** With the time in seconds since 1970. */
-  readonly committer: Person & { readonly time: number };
+  readonly author: Signed;
+  readonly committer: Signed;
   readonly message: string;
 }
 
-/** What a new commit is made of. Author and committer are the same, and so are their times. */
+/** A person with a time in seconds since 1970. */
+export interface Signed extends Person {
+  readonly time: number;
+}
+
+/** What a new commit is made of. */
 export interface NewCommit {
   readonly tree: Oid;
   readonly parents: readonly Oid[];
   readonly author: Person;
+  /** The author's, in seconds since 1970. */
   readonly time: number;
+  /** The author at the same time, unless another put this commit on another parent. */
+  readonly committer?: Signed;
   readonly message: string;
 }
 
 /** Serialises a commit, without the object header, in UTC. */
-export function encodeCommit({ tree, parents, author, time, message }: NewCommit): Uint8Array {
-  const person = `${author.name} <${author.email}> ${time} +0000`;
+export function encodeCommit({ tree, parents, author, time, committer, message }: NewCommit): Uint8Array {
+  const line = ({ name, email, time }: Signed) => `${name} <${email}> ${time} +0000`;
+  const authored = { ...author, time };
   const headers = [
     `tree ${tree}`,
     ...parents.map((parent) => `parent ${parent}`),
-    `author ${person}`,
-    `committer ${person}`,
+    `author ${line(authored)}`,
+    `committer ${line(committer ?? authored)}`,
   ];
   return Buffer.from(`${headers.join('\n')}\n\n${message}`);
 }
@@ -76,7 +84,7 @@ export async function committerIdentity({ gitDir }: Repository): Promise<Person>
   return { name: plain(name) || 'treekeeper', email: plain(email) || 'treekeeper@localhost' };
 }
 
-function personIn(head: string, role: string): (Person & { time: number }) | undefined {
+function personIn(head: string, role: string): Signed | undefined {
   const { name, email, time } =
     new RegExp(`^${role} (?<name>.*?) ?<(?<email>[^>]*)> (?<time>\\d+) [+-]\\d+$`, 'm').exec(head)?.groups ?? {};
   return name === undefined || email === undefined ? undefined : { name, email, time: Number(time) };

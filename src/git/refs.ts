@@ -6,6 +6,15 @@ import type { Repository } from './repository.ts';
 /** git's name for "no object": the value of a ref that must not exist yet. */
 const nothing = '0'.repeat(40);
 
+/** One ref that is to move. `from` is what it has to be now, `undefined` for nothing; without the field it may be anything. */
+export interface RefMove {
+  /** In full: `refs/heads/main`. */
+  readonly ref: string;
+  readonly from?: Oid | undefined;
+  /** `undefined` removes it. */
+  readonly to: Oid | undefined;
+}
+
 /** Where the branch is now; `undefined` before its first commit. */
 export function readBranch({ gitDir, branch }: Repository): Promise<Oid | undefined> {
   return readRef(gitDir, branch);
@@ -13,13 +22,33 @@ export function readBranch({ gitDir, branch }: Repository): Promise<Oid | undefi
 
 /** The id that a ref of exactly this full name holds, whether the object exists or not. */
 export async function readRef(gitDir: string, name: string): Promise<Oid | undefined> {
+  // a pattern without wildcards matches what is below it too: refs/tags/a is asked for, refs/tags/a/b is there
+  return (await listRefs(gitDir, name)).get(name);
+}
+
+/** All refs of this name and below it, by their full names. */
+export async function listRefs(gitDir: string, name: string): Promise<ReadonlyMap<string, Oid>> {
   const { stdout } = await runGit({ gitDir, args: ['for-each-ref', '--format=%(refname) %(objectname)', '--', name] });
+  const refs = new Map<string, Oid>();
   for (const line of stdout.toString().split('\n')) {
     const [found, oid] = line.split(' ');
-    // a pattern without wildcards matches what is below it too: refs/tags/a is asked for, refs/tags/a/b is there
-    if (found === name) return oid;
+    if (found && oid) refs.set(found, oid);
   }
-  return undefined;
+  return refs;
+}
+
+/**
+ * Moves refs, all of them or none, durably. Throws `TreekeeperError('failed')` where git could not do it, and where one of
+ * them is not what it has to be.
+ */
+export async function moveRefs({ gitDir }: Repository, moves: readonly RefMove[], message: string): Promise<void> {
+  const lines = moves.map((move) => {
+    const from = 'from' in move ? ` ${move.from ?? nothing}` : '';
+    return move.to === undefined ? `delete ${move.ref}${from}` : `update ${move.ref} ${move.to}${from}`;
+  });
+  const input = ['start', ...lines, 'prepare', 'commit', ''].join('\n');
+  // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
+  await runGit({ gitDir, args: ['update-ref', '-m', message, '--create-reflog', '--stdin'], input });
 }
 
 /**
@@ -32,11 +61,9 @@ export async function moveBranch(
   to: Oid,
   message: string,
 ): Promise<boolean> {
-  const { gitDir, branch } = repository;
-  const input = `start\nupdate ${branch} ${to} ${from ?? nothing}\nprepare\ncommit\n`;
+  const { branch } = repository;
   try {
-    // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
-    await runGit({ gitDir, args: ['update-ref', '-m', message, '--create-reflog', '--stdin'], input });
+    await moveRefs(repository, [{ ref: branch, from, to }], message);
   } catch (thrown) {
     if ((await readBranch(repository)) !== from) return false;
     throw thrown;

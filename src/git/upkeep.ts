@@ -1,7 +1,9 @@
-import { type SimpleGit, simpleGit } from 'simple-git';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
-import { hardenedConfig, hardenedEnvironment, hasGit } from './process.ts';
+import { hasGit, reasonIn, requireGit } from './process.ts';
 import type { Repository } from './repository.ts';
+import { openSimpleGit } from './simple-git.ts';
 
 /** Makes a bare repository in an empty directory: without templates, so without the hooks that they may hold. */
 export async function initBare(directory: string, branch: string): Promise<void> {
@@ -38,21 +40,41 @@ export async function fsck({ gitDir }: Repository): Promise<string[] | undefined
   return output.split('\n').filter((line) => line !== '' && !line.startsWith('notice: '));
 }
 
-/** simple-git refuses settings that could run a program, and means ours, which keep programs from running, too. */
-function openSimpleGit(baseDir: string): SimpleGit {
-  const environment = hardenedEnvironment();
-  return simpleGit({
-    baseDir,
-    config: [...hardenedConfig],
-    allowEnvironment: Object.keys(environment),
-    unsafe: {
-      allowUnsafeHooksPath: true,
-      allowUnsafeFsMonitor: true,
-      allowUnsafeTemplateDir: true,
-      allowUnsafeAskPass: true,
-      allowUnsafeConfigPaths: true,
-      allowUnsafeExec: true,
-      allowUnsafeSshCommand: true,
-    },
-  }).env(environment);
+export interface PackSize {
+  readonly packs: number;
+  readonly bytes: number;
+}
+
+/** How many packs there are, and how large they are together. */
+export async function measurePacks({ commonDir }: Repository): Promise<PackSize> {
+  const directory = join(commonDir, 'objects', 'pack');
+  const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.pack'));
+  const sizes = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => undefined)));
+  return { packs: names.length, bytes: sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0) };
+}
+
+/**
+ * Joins small packs into larger ones, each at least twice as large as the next, so that it costs little and seldom much,
+ * and writes one index over all. Throws `TreekeeperError('failed')`. The caller holds the lock.
+ */
+export async function joinPacks(repository: Repository): Promise<void> {
+  await run(repository, ['repack', '--geometric=2', '-d', '-q', '--write-midx']);
+  await run(repository, ['pack-refs', '--all']);
+}
+
+/** Makes one pack of all that refs lead to, and drops what nothing has led to for two weeks. Throws as `joinPacks`. */
+export async function repack(repository: Repository): Promise<void> {
+  await run(repository, ['repack', '-A', '-d', '-q', '--unpack-unreachable=2.weeks.ago', '--write-midx']);
+  await run(repository, ['prune', '--expire=2.weeks.ago']);
+  await run(repository, ['pack-refs', '--all']);
+  await run(repository, ['commit-graph', 'write', '--reachable', '--no-progress']);
+}
+
+async function run({ gitDir }: Repository, args: readonly string[]): Promise<void> {
+  await requireGit();
+  try {
+    await openSimpleGit(gitDir).raw([`--git-dir=${gitDir}`, ...args]);
+  } catch (thrown) {
+    throw new TreekeeperError('failed', `git ${args[0]} failed: ${reasonIn(reasonOf(thrown))}`, { cause: thrown });
+  }
 }

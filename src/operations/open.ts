@@ -1,7 +1,10 @@
 import { TreekeeperError } from '../errors.ts';
 import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
+import { isRemoteUrl } from '../git/remote-url.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
+import { openCached } from './cache.ts';
+import type { Surroundings } from './connect.ts';
 import { initRepository } from './init.ts';
 
 /** A repository that can be read. Disposing of it ends whatever reads it. */
@@ -10,9 +13,21 @@ export interface OpenRepository extends AsyncDisposable {
   readonly reader: ObjectReader;
 }
 
-/** Opens a repository for looking at. Throws `TreekeeperError('no-repository')` where there is none. */
-export async function openForReading(path: string): Promise<OpenRepository> {
-  const repository = await openRepository(path);
+/** How much of a remote's history is to be at hand: the newest snapshot alone, or all of them. */
+export type Depth = 'newest' | 'all';
+
+/**
+ * Opens a repository for looking at: one on this machine, or the branch of a remote, by its URL, which is fetched into a
+ * cache of this user. Throws `TreekeeperError('no-repository')` where there is none, and `'failed'` where the remote cannot
+ * be read.
+ */
+export async function openForReading(
+  path: string,
+  surroundings?: Surroundings,
+  depth: Depth = 'all',
+): Promise<OpenRepository> {
+  const isRemote = surroundings !== undefined && isRemoteUrl(path);
+  const repository = isRemote ? await openCached(path, surroundings, depth) : await openRepository(path);
   const reader = await openReader(repository);
   return { repository, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
 }
@@ -30,3 +45,5 @@ export async function openForBackup(
     return { repository: (await initRepository(path, branch)).repository, created: true };
   }
 }
+
+export { openRepository, type Repository } from '../git/repository.ts';

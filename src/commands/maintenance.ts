@@ -1,0 +1,33 @@
+import { Command } from 'clipanion';
+import { count } from '../snapshot/message.ts';
+import { BaseCommand, type Session } from './base.ts';
+
+export class MaintenanceCommand extends BaseCommand {
+  static override paths = [['maintenance']];
+
+  static override usage = Command.Usage({
+    category: 'Repository',
+    description: 'pack the repository anew, and drop what nothing refers to',
+    details: `
+      A repository of thousands of snapshots has many small packs, which makes reading slow and large. \`backup\` joins them
+      from time to time by itself; this does it thoroughly, and drops objects that nothing has referred to for two weeks.
+    `,
+    examples: [['Once a month', '$0 maintenance']],
+  });
+
+  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+    const [{ openRepository }, { maintain }] = await Promise.all([
+      import('../operations/open.ts'),
+      import('../operations/maintain.ts'),
+    ]);
+    printer.progress('packing the repository');
+    const { before, after } = await maintain(await openRepository(repositoryPath));
+    const text = `${count(before.packs)} packs of ${kib(before.bytes)} KiB became ${count(after.packs)} of ${kib(after.bytes)} KiB`;
+    printer.print({ type: 'maintenance', before, after }, text);
+    return undefined;
+  }
+}
+
+function kib(bytes: number): string {
+  return count(Math.ceil(bytes / 1024));
+}

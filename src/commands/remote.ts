@@ -1,0 +1,121 @@
+import { Command, Option } from 'clipanion';
+import { exitCodes, TreekeeperError } from '../errors.ts';
+import { count } from '../snapshot/message.ts';
+import { BaseCommand, type Session } from './base.ts';
+
+const category = 'Remotes';
+
+export class RemoteAddCommand extends BaseCommand {
+  static override paths = [['remote', 'add']];
+
+  static override usage = Command.Usage({
+    category,
+    description: 'name a Git repository that snapshots can be pushed to',
+    details: `
+      URL is https://, ssh:// or user@host:path, git://, or a directory. It holds no password: HTTPS takes one from git's
+      credential helpers, from TREEKEEPER_GIT_TOKEN, or from tokenFile or tokenEnv of the remote in treekeeper.yaml.
+    `,
+    examples: [['A Git host', '$0 remote add origin ssh://git@git.example.org/ops/config.git']],
+  });
+
+  name = Option.String({ name: 'NAME' });
+  url = Option.String({ name: 'URL' });
+
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+    const { openForBackup } = await import('../operations/open.ts');
+    const { addRemoteAt } = await import('../operations/remotes.ts');
+    const { repository, created } = await openForBackup(repositoryPath, undefined, false);
+    if (created) printer.note(`made the repository ${repositoryPath}`);
+    const url = await addRemoteAt(repository, this.name, this.url, surroundings);
+    printer.print({ type: 'remote', remote: this.name, url }, `added ${this.name} (${url})`);
+    return undefined;
+  }
+}
+
+export class RemoteRemoveCommand extends BaseCommand {
+  static override paths = [['remote', 'remove']];
+
+  static override usage = Command.Usage({
+    category,
+    description: 'forget a remote',
+    details: 'Nothing is changed at the remote itself.',
+  });
+
+  name = Option.String({ name: 'NAME' });
+
+  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+    const { openRepository } = await import('../operations/open.ts');
+    const { removeRemote } = await import('../operations/remotes.ts');
+    await removeRemote(await openRepository(repositoryPath), this.name);
+    printer.print({ type: 'removed', remote: this.name }, `removed ${this.name}`);
+    return undefined;
+  }
+}
+
+export class RemoteListCommand extends BaseCommand {
+  static override paths = [['remote', 'list'], ['remote']];
+
+  static override usage = Command.Usage({
+    category,
+    description: 'list the remotes, and how many snapshots each of them lacks',
+    details: 'Nobody is asked: what a remote has is what it had when it was last heard of.',
+  });
+
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+    const { openRepository } = await import('../operations/open.ts');
+    const { describeRemote, listRemotes } = await import('../operations/remotes.ts');
+    const { countUnpushed } = await import('../operations/push.ts');
+    const repository = await openRepository(repositoryPath);
+    for (const remote of await listRemotes(repository, surroundings)) {
+      const unpushed = await countUnpushed(repository, remote);
+      const state = unpushed === 0 ? 'has everything' : `lacks ${count(unpushed)} commits`;
+      printer.print(
+        { type: 'remote', remote: remote.name, url: remote.url.text, push: remote.push, unpushed },
+        `${describeRemote(remote)}: ${state}${remote.push ? ', pushed to by every backup' : ''}`,
+      );
+    }
+    return undefined;
+  }
+}
+
+export class RemoteTestCommand extends BaseCommand {
+  static override paths = [['remote', 'test']];
+
+  static override usage = Command.Usage({
+    category,
+    description: 'tell whether remotes can be reached and pushed to',
+    details: `
+      Asks each remote that is named, or all of them, for its branches, and whether a push would be taken. Nothing is
+      changed there.
+
+      Exit status: 0 all of them can be pushed to; 6 some cannot.
+    `,
+  });
+
+  names = Option.Rest({ name: 'REMOTE' });
+
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<number | undefined> {
+    const { openRepository } = await import('../operations/open.ts');
+    const { describeRemote, findRemotes, listRemotes, tryRemote } = await import('../operations/remotes.ts');
+    const repository = await openRepository(repositoryPath);
+    const remotes =
+      this.names.length > 0
+        ? await findRemotes(repository, this.names, surroundings)
+        : await listRemotes(repository, surroundings);
+    let status: number | undefined;
+    for (const remote of remotes) {
+      try {
+        const { branches, milliseconds } = await tryRemote(repository, remote);
+        printer.print(
+          { type: 'remote', remote: remote.name, ok: true, branches, milliseconds },
+          `${describeRemote(remote)} can be pushed to (${count(branches)} branches, ${milliseconds} ms)`,
+        );
+      } catch (thrown) {
+        if (!(thrown instanceof TreekeeperError)) throw thrown;
+        printer.fail(thrown);
+        status = exitCodes.push;
+      }
+    }
+    return status;
+  }
+}

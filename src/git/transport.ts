@@ -1,0 +1,214 @@
+import { type ErrorCode, reasonOf, TreekeeperError } from '../errors.ts';
+import type { Oid } from '../snapshot/objects.ts';
+import { requireGit, runGit } from './process.ts';
+import { moveRefs, readRef } from './refs.ts';
+import type { RemoteUrl } from './remote-url.ts';
+import type { Repository } from './repository.ts';
+import { openScratch, type Scratch } from './scratch.ts';
+import { openSimpleGit } from './simple-git.ts';
+import { transportFailure } from './transport-failure.ts';
+
+/** How to get at a remote. */
+export interface RemoteAccess {
+  /** How long it may say nothing, in milliseconds. */
+  readonly timeout: number;
+  /** A token or password for HTTPS. Without one git asks its credential helpers. */
+  readonly token?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface PushRequest {
+  /** A commit. */
+  readonly from: Oid;
+  /** The branch there, in full. */
+  readonly to: string;
+  /** Only ask whether it would be taken. */
+  readonly dryRun?: boolean;
+}
+
+/** `rejected`: the remote's branch has something that the commit does not come from. Nothing happened there. */
+export type PushAnswer =
+  | { readonly status: 'pushed' | 'up-to-date' }
+  | { readonly status: 'rejected'; readonly reason: string };
+
+export interface FetchRequest {
+  /** The branch there, in full. */
+  readonly ref: string;
+  /** The ref here that comes to stand where it does. */
+  readonly into: string;
+  /** So many of its newest commits; without it, all of them. */
+  readonly depth?: number;
+}
+
+/** The refs of a remote, `HEAD` among them. Throws `TreekeeperError('push')`. */
+export async function listRemote(
+  repository: Repository | undefined,
+  url: RemoteUrl,
+  access: RemoteAccess,
+): Promise<ReadonlyMap<string, Oid>> {
+  await using scratch = await openScratch(repository);
+  const said = await converse('push', scratch, url, access, ['ls-remote', '--', url.text]);
+  const refs = new Map<string, Oid>();
+  for (const line of said.split('\n')) {
+    const [, oid, ref] = /^([0-9a-f]{40})\t(.+)$/.exec(line) ?? [];
+    if (oid !== undefined && ref !== undefined) refs.set(ref, oid);
+  }
+  return refs;
+}
+
+/**
+ * Pushes one commit to one branch, never by force. It counts as done where the remote itself reports that the branch is
+ * there: git prints that line only from the remote's own report of its refs. Throws `TreekeeperError('push')`.
+ */
+export async function pushBranch(
+  repository: Repository,
+  url: RemoteUrl,
+  { from, to, dryRun = false }: PushRequest,
+  access: RemoteAccess,
+): Promise<PushAnswer> {
+  await using scratch = await openScratch(repository);
+  const args = [
+    'push',
+    '--porcelain',
+    '--progress',
+    '--no-verify',
+    '--no-follow-tags',
+    '--no-signed',
+    '--recurse-submodules=no',
+  ];
+  let said: string;
+  try {
+    const refspec = `${from}:${to}`;
+    said = await converse('push', scratch, url, access, [
+      ...args,
+      ...(dryRun ? ['--dry-run'] : []),
+      '--',
+      url.text,
+      refspec,
+    ]);
+  } catch (thrown) {
+    const rejected = thrown instanceof TreekeeperError ? rejection(reasonOf(thrown.cause), to) : undefined;
+    if (rejected === undefined) throw thrown;
+    if (
+      /non-fast-forward|fetch first|stale info|failed to update ref|cannot lock ref|incorrect old value/.test(rejected)
+    )
+      return { status: 'rejected', reason: rejected };
+    throw new TreekeeperError('push', `${url.text} refuses the push: ${rejected}`, {
+      hint: 'the snapshot is safe here; what the host says above is what its operator decided, or has to fix',
+      cause: thrown,
+    });
+  }
+  const flag = new RegExp(String.raw`^([ *=+!-])\t[0-9a-f]{40}:${escapeRegExp(to)}\t`, 'm').exec(said)?.[1];
+  if (flag === '=') return { status: 'up-to-date' };
+  if (flag === ' ' || flag === '*') return { status: 'pushed' };
+  throw new TreekeeperError('push', `${url.text} did not say that its branch ${to} moved`, {
+    hint: 'the snapshot is safe here; the next push tries again',
+  });
+}
+
+/**
+ * Fetches a branch with all that it leads to. Answers where it is, or `undefined` where the remote has no such branch.
+ * Throws `TreekeeperError('failed')`; objects that came are then without a ref, and nothing else changed.
+ */
+export async function fetchBranch(
+  repository: Repository,
+  url: RemoteUrl,
+  { ref, into, depth }: FetchRequest,
+  access: RemoteAccess,
+): Promise<Oid | undefined> {
+  await using scratch = await openScratch(repository);
+  const isShallow = await isShallowRepository(repository);
+  const range = depth !== undefined ? [`--depth=${depth}`] : isShallow ? ['--unshallow'] : [];
+  const args = [
+    'fetch',
+    '--progress',
+    '--no-tags',
+    '--no-write-fetch-head',
+    '--no-auto-maintenance',
+    '--recurse-submodules=no',
+  ];
+  const fetched = 'refs/treekeeper/fetched';
+  try {
+    await converse('failed', scratch, url, access, [...args, ...range, '--', url.text, `+${ref}:${fetched}`]);
+  } catch (thrown) {
+    if (/couldn't find remote ref/.test(thrown instanceof Error ? reasonOf(thrown.cause) : '')) return undefined;
+    throw thrown;
+  }
+  const tip = await readRef(scratch.gitDir, fetched);
+  if (tip === undefined) throw new TreekeeperError('failed', `git fetched ${ref} of ${url.text}, and has it not`);
+  await scratch.keepShallow();
+  await moveRefs(repository, [{ ref: into, to: tip }], `fetch from ${url.text}`);
+  return tip;
+}
+
+/** One conversation: git's standard output, or an error whose cause has all that git said. */
+async function converse(
+  code: ErrorCode,
+  scratch: Scratch,
+  url: RemoteUrl,
+  { timeout, token, signal }: RemoteAccess,
+  args: readonly string[],
+): Promise<string> {
+  await requireGit();
+  const seconds = Math.max(1, Math.ceil(timeout / 1000));
+  const config = [
+    `http.lowSpeedLimit=1`,
+    `http.lowSpeedTime=${seconds}`,
+    'credential.interactive=false',
+    'push.default=nothing',
+  ];
+  if (token !== undefined) config.push('credential.helper=');
+  const env = {
+    ...scratch.env,
+    GIT_ALLOW_PROTOCOL: [...new Set([url.protocol, ...(url.protocol === 'file' ? [] : ['https', 'ssh'])])].join(':'),
+    ...(url.protocol === 'ssh' && (await sshCommand(scratch, seconds))),
+    ...(token !== undefined && { GIT_ASKPASS: await scratch.askpass(), TREEKEEPER_GIT_PASSWORD: token }),
+  };
+  try {
+    const git = openSimpleGit(scratch.gitDir, { config, env, idle: timeout, signal });
+    return await git.raw([`--git-dir=${scratch.gitDir}`, ...args]);
+  } catch (thrown) {
+    if (signal?.aborted) throw signal.reason;
+    const failure = transportFailure(code, url, reasonOf(thrown), token === undefined ? [] : [token]);
+    throw new TreekeeperError(failure.code, failure.message, {
+      ...(failure.hint && { hint: failure.hint }),
+      cause: thrown,
+    });
+  }
+}
+
+/** A person's own ssh command stands, in the environment or in their git configuration; else ssh asks nobody anything. */
+async function sshCommand({ gitDir }: Scratch, seconds: number): Promise<{ GIT_SSH_COMMAND?: string }> {
+  if (process.env['GIT_SSH_COMMAND'] || process.env['GIT_SSH']) return {};
+  const { status } = await runGit({ gitDir, args: ['config', '--get', 'core.sshCommand'], accept: [1] });
+  if (status === 0) return {};
+  const options = [
+    'BatchMode=yes',
+    'StrictHostKeyChecking=yes',
+    `ConnectTimeout=${seconds}`,
+    `ServerAliveInterval=${seconds}`,
+  ];
+  return { GIT_SSH_COMMAND: ['ssh', ...options.flatMap((option) => ['-o', option])].join(' ') };
+}
+
+/** Why the remote did not take the branch, from git's porcelain line about it. */
+function rejection(said: string, to: string): string | undefined {
+  const line = new RegExp(String.raw`^!\t[0-9a-f]{40}:${escapeRegExp(to)}\t\[(?:remote )?rejected\] (.*)$`, 'm').exec(
+    said,
+  );
+  if (!line) return undefined;
+  const told = [...said.matchAll(/^remote: (.*)$/gm)].map(([, text = '']) => text.trim()).filter(Boolean);
+  return [line[1], ...told]
+    .join('; ')
+    .replace(/\p{Cc}/gu, '?')
+    .slice(0, 400);
+}
+
+async function isShallowRepository({ gitDir }: Repository): Promise<boolean> {
+  const { stdout } = await runGit({ gitDir, args: ['rev-parse', '--is-shallow-repository'] });
+  return stdout.toString().trim() === 'true';
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+}

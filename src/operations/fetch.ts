@@ -1,0 +1,77 @@
+import { TreekeeperError } from '../errors.ts';
+import { isAncestor, listCommits } from '../git/graph.ts';
+import { acquireLock } from '../git/lock.ts';
+import { moveBranch, readBranch, readRef } from '../git/refs.ts';
+import { addRemote, trackingRef } from '../git/remote-config.ts';
+import { formatRemoteUrl } from '../git/remote-url.ts';
+import { createRepository, type Repository } from '../git/repository.ts';
+import { fetchBranch, listRemote } from '../git/transport.ts';
+import { followWorkTree } from '../git/work-tree.ts';
+import type { Oid } from '../snapshot/objects.ts';
+import type { Remote } from './remotes.ts';
+
+export interface FetchResult {
+  /** Where the remote's branch is. */
+  readonly tip: Oid;
+  /** How many snapshots came. */
+  readonly commits: number;
+  /** Our branch moved there, since it had nothing that the remote's has not. */
+  readonly followed: boolean;
+  /** What the user has to do for the work tree, where it did not follow the branch. */
+  readonly advice: string | undefined;
+}
+
+/**
+ * Fetches the branch of a remote. Where ours has nothing else, it follows; where both have snapshots of their own, ours
+ * stays, and the remote's can be read as `NAME/BRANCH`. Throws `TreekeeperError('failed')` and `'locked'`.
+ */
+export async function fetch(repository: Repository, { name, url, access }: Remote): Promise<FetchResult> {
+  await using _lock = await acquireLock(repository);
+  const into = trackingRef(name, repository);
+  const before = await readRef(repository.gitDir, into);
+  const tip = await fetchBranch(repository, url, { ref: repository.branch, into }, access);
+  if (tip === undefined) {
+    throw new TreekeeperError('failed', `${formatRemoteUrl(url)} has no branch ${shortName(repository)}`, {
+      hint: 'nothing was pushed there yet, or it is another branch: name it with --branch',
+    });
+  }
+  const ours = await readBranch(repository);
+  const commits = (await listCommits(repository, before ?? ours, tip)).length;
+  if (ours === tip || (ours !== undefined && !(await isAncestor(repository, ours, tip))))
+    return { tip, commits, followed: ours === tip, advice: undefined };
+  const followed = await moveBranch(repository, ours, tip, `treekeeper: fetch from ${name}`);
+  return { tip, commits, followed, advice: followed ? await followWorkTree(repository, ours, tip) : undefined };
+}
+
+/**
+ * Makes a bare repository at `path` that is a copy of the remote's branch: the one that is named, or the one that the
+ * remote's HEAD is at. Throws `TreekeeperError('failed')` where there is anything at `path`, or nothing at the remote.
+ */
+export async function clone(
+  { name, url, access }: Remote,
+  path: string,
+  branch: string | undefined,
+): Promise<{ repository: Repository; tip: Oid }> {
+  const refs = await listRemote(undefined, url, access);
+  const repository = await createRepository(path, branch ?? headOf(refs, formatRemoteUrl(url)));
+  await addRemote(repository, name, formatRemoteUrl(url));
+  const { tip } = await fetch(repository, { name, url, access, push: false, unencryptedAccepted: false });
+  return { repository, tip };
+}
+
+/** The branch that HEAD is at: it tells a commit, and where several branches are at that one, main goes first. */
+export function headOf(refs: ReadonlyMap<string, Oid>, where: string): string {
+  const head = refs.get('HEAD');
+  const names = [...refs].flatMap(([ref, oid]) =>
+    ref.startsWith('refs/heads/') && (oid === head || !head) ? [ref] : [],
+  );
+  const [first] = names.includes('refs/heads/main') ? ['refs/heads/main'] : names;
+  if (first !== undefined) return first.slice('refs/heads/'.length);
+  throw new TreekeeperError('failed', `${where} has no branch that could be taken`, {
+    hint: 'nothing was pushed there yet, or name the branch with --branch',
+  });
+}
+
+function shortName({ branch }: Repository): string {
+  return branch.slice('refs/heads/'.length);
+}

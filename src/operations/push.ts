@@ -1,0 +1,121 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { TreekeeperError } from '../errors.ts';
+import { isAncestor, listCommits } from '../git/graph.ts';
+import { openReader } from '../git/open-reader.ts';
+import type { ObjectReader } from '../git/reader.ts';
+import { moveRefs, readBranch, readRef } from '../git/refs.ts';
+import { includedRef, reachedRef, trackingRef } from '../git/remote-config.ts';
+import { formatRemoteUrl } from '../git/remote-url.ts';
+import type { Repository } from '../git/repository.ts';
+import { fetchBranch, pushBranch } from '../git/transport.ts';
+import type { Oid } from '../snapshot/objects.ts';
+import { openSnapshot, walkSnapshot } from '../snapshot/walk.ts';
+import { readMoment, storeTrees } from './history.ts';
+import type { Remote } from './remotes.ts';
+import { advance, type RemoteState } from './replay.ts';
+import { listStores } from './revision.ts';
+
+export interface PushResult {
+  readonly status: 'pushed' | 'up-to-date';
+  /** How many snapshots went there. */
+  readonly commits: number;
+  /** Where the remote's branch is now. */
+  readonly tip: Oid;
+}
+
+/** Others may move the branch all the time; each try costs a fetch of what they did. */
+const mostTries = 20;
+const mostTime = 5 * 60_000;
+/** Between two tries, in milliseconds, at most; a part of it by chance, so that two hosts do not stay in step. */
+const longestPause = 2_000;
+
+/**
+ * Pushes the branch to the same one of a remote. What others put there stays, and ours comes on top: the remote's history
+ * is linear, and nothing is ever forced. Counts only once the remote says that its branch is where it should be. Throws
+ * `TreekeeperError('push')`; the repository is then as before, and the next push brings everything that is missing.
+ */
+export async function push(repository: Repository, remote: Remote, signal?: AbortSignal): Promise<PushResult> {
+  const ours = await readBranch(repository);
+  if (ours === undefined)
+    throw new TreekeeperError('usage', 'there is nothing to push: the branch has no snapshot yet');
+  await using reader = await openReader(repository);
+  return await pushCommit(repository, reader, remote, ours, signal);
+}
+
+async function pushCommit(
+  repository: Repository,
+  reader: ObjectReader,
+  remote: Remote,
+  ours: Oid,
+  signal: AbortSignal | undefined,
+): Promise<PushResult> {
+  const { url, access } = remote;
+  const deadline = Date.now() + mostTime;
+  let state = await knownState(repository, remote);
+  for (let tries = 1; tries <= mostTries && Date.now() < deadline; tries++) {
+    signal?.throwIfAborted();
+    const to = await advance(repository, reader, ours, state);
+    const answer = await pushBranch(repository, url, { from: to, to: repository.branch }, access);
+    if (answer.status !== 'rejected') {
+      const commits = answer.status === 'pushed' ? await listCommits(repository, state.tip, to) : [];
+      await remember(repository, remote, to, ours);
+      return { status: answer.status, commits: commits.length, tip: to };
+    }
+
+    if (tries > 1) await delay(Math.random() * Math.min(longestPause, 50 * 2 ** tries), undefined, { signal });
+    const into = trackingRef(remote.name, repository);
+    await fetchBranch(repository, url, { ref: repository.branch, into }, access);
+    state = await knownState(repository, remote);
+  }
+  throw new TreekeeperError('push', `the branch of ${remote.name} (${formatRemoteUrl(url)}) kept moving`, {
+    hint: 'the snapshot is safe here; the next push brings it there',
+  });
+}
+
+/** Whether this remote was never pushed to or fetched from. */
+export async function isUntouched(repository: Repository, remote: Remote): Promise<boolean> {
+  const { tip, included } = await knownState(repository, remote);
+  return tip === undefined && included === undefined;
+}
+
+/** How many snapshots of the branch the remote lacks, as far as is known without asking it. */
+export async function countUnpushed(repository: Repository, remote: Remote): Promise<number> {
+  const ours = await readBranch(repository);
+  if (ours === undefined) return 0;
+  const { tip, included } = await knownState(repository, remote);
+  return (await listCommits(repository, included ?? tip, ours)).length;
+}
+
+/** How many values of the present snapshots are not encrypted. */
+export async function countPlainValues(repository: Repository): Promise<number> {
+  const ours = await readBranch(repository);
+  if (ours === undefined) return 0;
+  await using reader = await openReader(repository);
+  const moment = await readMoment(reader, ours);
+  const trees = await storeTrees(reader, moment);
+  let plain = 0;
+  for (const store of await listStores(reader, moment)) {
+    await walkSnapshot(await openSnapshot(store, trees.get(store) ?? '', reader), ({ value }) => {
+      if (value && !value.encrypted) plain += 1;
+    });
+  }
+  return plain;
+}
+
+/** What we pushed counts only where the remote's branch still comes from what it was then. */
+async function knownState(repository: Repository, { name }: Remote): Promise<RemoteState> {
+  const { gitDir } = repository;
+  const refs = [trackingRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
+  const [tip, included, reached] = await Promise.all(refs);
+  const isFollowing = tip !== undefined && reached !== undefined && (await isAncestor(repository, reached, tip));
+  return { tip, included: isFollowing ? included : undefined };
+}
+
+async function remember(repository: Repository, { name }: Remote, tip: Oid, included: Oid): Promise<void> {
+  const moves = [
+    { ref: trackingRef(name, repository), to: tip },
+    { ref: reachedRef(name, repository), to: tip },
+    { ref: includedRef(name, repository), to: included },
+  ];
+  await moveRefs(repository, moves, `push to ${name}`);
+}

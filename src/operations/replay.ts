@@ -1,0 +1,94 @@
+import { commitTime, committerIdentity, encodeCommit } from '../git/commit.ts';
+import { isAncestor, listCommits, mergeBase, writeObjects } from '../git/graph.ts';
+import { objectId } from '../git/pack.ts';
+import type { ObjectReader, ObjectType } from '../git/reader.ts';
+import type { Repository } from '../git/repository.ts';
+import { fileMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
+import { decodeTree, encodeTree } from '../snapshot/tree.ts';
+import { readMoment } from './history.ts';
+
+/** What is known of a remote's branch. */
+export interface RemoteState {
+  /** Where it was last. */
+  readonly tip: Oid | undefined;
+  /** The commit of ours up to which it had everything then. */
+  readonly included: Oid | undefined;
+}
+
+/**
+ * The commit that a remote's branch has to come to so that it has everything up to `ours`: that one itself where it follows
+ * from what the remote has, else our snapshots that are missing there, put one by one on top of it. Nothing that others put
+ * there is lost, nothing is merged, and ours stays as it is.
+ */
+export async function advance(
+  repository: Repository,
+  reader: ObjectReader,
+  ours: Oid,
+  { tip, included }: RemoteState,
+): Promise<Oid> {
+  if (tip === undefined || (await isAncestor(repository, tip, ours))) return ours;
+  if (await isAncestor(repository, ours, tip)) return tip;
+  const isKnown = included !== undefined && (await isAncestor(repository, included, ours));
+  const base = isKnown ? included : await mergeBase(repository, ours, tip);
+  return replay(repository, reader, await listCommits(repository, base, ours), tip);
+}
+
+/**
+ * Puts commits on top of another one, oldest first, and answers the last. What each of them changed at the top of the
+ * repository, a store or a file, is as in it; everything else is as below it. One that changes nothing there is left out.
+ */
+export async function replay(
+  repository: Repository,
+  reader: ObjectReader,
+  commits: readonly Oid[],
+  onto: Oid,
+): Promise<Oid> {
+  const person = await committerIdentity(repository);
+  const written: { type: ObjectType; content: Uint8Array }[] = [];
+  const write = (type: ObjectType, content: Uint8Array): Oid => {
+    written.push({ type, content });
+    return objectId(type, content);
+  };
+
+  const tip = await readMoment(reader, onto);
+  let entries = await topOf(tip.commit.tree);
+  let { tree, committer } = { tree: tip.commit.tree, committer: tip.commit.committer };
+  let oid = tip.oid;
+  for (const next of commits) {
+    const { commit } = await readMoment(reader, next);
+    const parent = commit.parents[0];
+    const before =
+      parent === undefined ? new Map<string, TreeEntry>() : await topOf((await readMoment(reader, parent)).commit.tree);
+    const after = await topOf(commit.tree);
+    // The first commit of a history has the files that explain it, which the other has too, perhaps newer.
+    if (parent === undefined) for (const { name, mode } of entries.values()) if (mode === fileMode) after.delete(name);
+    entries = withChanges(entries, before, after);
+    const content = encodeTree([...entries.values()]);
+    if (objectId('tree', content) === tree) continue;
+
+    tree = write('tree', content);
+    committer = { ...person, time: commitTime(committer.time) };
+    const { author, message } = commit;
+    oid = write('commit', encodeCommit({ tree, parents: [oid], author, time: author.time, committer, message }));
+  }
+  await writeObjects(repository, written);
+  return oid;
+
+  async function topOf(tree: Oid): Promise<Map<string, TreeEntry>> {
+    const { content } = await reader.read(tree);
+    return new Map(decodeTree(content).map((entry) => [entry.name, entry]));
+  }
+}
+
+type Entries = ReadonlyMap<string, TreeEntry>;
+
+/** `entries` with what is not the same in `before` and `after`. */
+function withChanges(entries: Entries, before: Entries, after: Entries): Map<string, TreeEntry> {
+  const result = new Map(entries);
+  for (const name of before.keys()) if (!after.has(name)) result.delete(name);
+  for (const [name, entry] of after) {
+    const was = before.get(name);
+    if (was?.oid !== entry.oid || was.mode !== entry.mode) result.set(name, entry);
+  }
+  return result;
+}

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { TreekeeperError } from '../errors.ts';
+import { reasonOf, TreekeeperError } from '../errors.ts';
 
 /** Where a remote is, in a form that git cannot take for an option, a helper program or another place. */
 export interface RemoteUrl {
@@ -27,7 +27,7 @@ export function isRemoteUrl(text: string): boolean {
  */
 export function parseRemoteUrl(text: string, directory: string): RemoteUrl {
   if (/\p{Cc}/u.test(text)) throw refused(text, 'it has a control character in it');
-  if (text.includes('::')) throw refused(text, 'it names a helper program');
+  if (text.replace(/\[[0-9a-f:.]*\]/gi, '').includes('::')) throw refused(text, 'it names a helper program');
   if (!isRemoteUrl(text)) return localUrl(text, directory);
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? parseUrl(text) : parseScpLike(text);
 }
@@ -45,7 +45,7 @@ function parseUrl(text: string): RemoteUrl {
     throw refused(text, 'it is no URL');
   }
   const protocol = url.protocol.slice(0, -1);
-  if (protocol === 'file') return localUrl(fileURLToPath(url), '/');
+  if (protocol === 'file') return localUrl(pathOf(url, text), '/');
   if (protocol !== 'https' && protocol !== 'http' && protocol !== 'ssh' && protocol !== 'git') {
     throw refused(text, `${protocol} is not known`, 'write https://, ssh://, git://, user@host:path or a path');
   }
@@ -54,11 +54,12 @@ function parseUrl(text: string): RemoteUrl {
       hint: 'leave it out; git asks its credential helpers, or give it as TREEKEEPER_GIT_TOKEN, or as tokenFile or tokenEnv of the remote',
     });
   }
-  const names = [url.hostname, decodeURIComponent(url.username)].filter(Boolean);
+  const names = [url.hostname, decoded(url.username, text)].filter(Boolean);
   if (url.hostname === '' || !names.every((name) => safeName.test(name)))
     throw refused(text, 'its host or user is no name');
-  const path = decodeURIComponent(url.pathname);
-  if (/^\/?-/.test(path) || /\p{Cc}/u.test(path)) throw refused(text, 'its path looks like an option');
+  const path = decoded(url.pathname, text);
+  if (/\/-/.test(path) || path.includes('::') || /\p{Cc}/u.test(path))
+    throw refused(text, 'its path looks like an option');
   if (url.search !== '' || url.hash !== '') throw refused(text, 'it has a query or a fragment');
   return { protocol, text: url.href, isLocal: isLoopback(url.hostname) };
 }
@@ -81,6 +82,23 @@ function localUrl(text: string, directory: string): RemoteUrl {
       'write https://, ssh:// or user@host:path for a remote elsewhere',
     );
   return { protocol: 'file', text: path, isLocal: true };
+}
+
+function pathOf(url: URL, text: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (thrown) {
+    throw refused(text, reasonOf(thrown));
+  }
+}
+
+/** Names and paths in a URL are UTF-8 behind percent signs; what is not has no meaning. */
+function decoded(part: string, text: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw refused(text, 'it has a percent sign that escapes nothing');
+  }
 }
 
 /** Tokens stand in the place of a user too. People's names are short. */

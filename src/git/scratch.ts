@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listRefs } from './refs.ts';
@@ -42,6 +42,8 @@ export async function openScratch(repository: Repository | undefined): Promise<S
     env: repository ? { GIT_OBJECT_DIRECTORY: join(repository.commonDir, 'objects') } : {},
 
     async askpass() {
+      // An empty entry ends the list of helpers before it, which may know another password.
+      await appendFile(join(gitDir, 'config'), '[credential]\n\thelper =\n');
       const path = join(gitDir, 'askpass');
       await writeFile(
         path,

@@ -101,7 +101,8 @@ function complaint(said: string): string | undefined {
   const lines = said.split(/[\r\n]+/).map((line) => line.trim());
   const line =
     lines.find((text) => /^(fatal|error|remote: error|ERROR):? /.test(text)) ??
-    lines.find((text) => text.startsWith('remote: '));
+    lines.find((text) => text.startsWith('remote: ')) ??
+    lines.find((text) => text !== '');
   return line
     ?.replace(/^(fatal|error|ERROR): /, '')
     .replace(/\p{Cc}/gu, '?')

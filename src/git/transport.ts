@@ -157,7 +157,6 @@ async function converse(
     'credential.interactive=false',
     'push.default=nothing',
   ];
-  if (token !== undefined) config.push('credential.helper=');
   const env = {
     ...scratch.env,
     GIT_ALLOW_PROTOCOL: [...new Set([url.protocol, ...(url.protocol === 'file' ? [] : ['https', 'ssh'])])].join(':'),
@@ -198,7 +197,7 @@ function rejection(said: string, to: string): string | undefined {
   );
   if (!line) return undefined;
   const told = [...said.matchAll(/^remote: (.*)$/gm)].map(([, text = '']) => text.trim()).filter(Boolean);
-  return [line[1], ...told]
+  return [line[1]?.replace(/^\((.*)\)$/, '$1'), ...told]
     .join('; ')
     .replace(/\p{Cc}/gu, '?')
     .slice(0, 400);

@@ -28,9 +28,7 @@ remotes:
         ephemeral: 'skip',
       },
     },
-    remotes: [
-      { name: 'origin', url: 'ssh://git@git.example.org/ops/config.git', push: true, unencrypted: 'accepted' },
-    ],
+    remotes: [{ name: 'origin', url: 'ssh://git@git.example.org/ops/config.git', push: true, unencrypted: 'accepted' }],
   });
 });
 
@@ -48,7 +46,10 @@ test.each([
   ['version: 1\nstores:\n  a:\n    user: x\n', "f:4:5: stores.a must have required property 'service'"],
   ['version: 1\nversion: 1\n', 'f:2:1: Map keys must be unique'],
   ['version: 1\nstores: {a: {service: "x\n', 'f:3:1: Missing closing "quote'],
-  ['version: 1\nremotes: [{name: -x, url: y}]\n', 'f:2:18: remotes.0.name must match pattern "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"'],
+  [
+    'version: 1\nremotes: [{name: -x, url: y}]\n',
+    'f:2:18: remotes.0.name must match pattern "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"',
+  ],
   ['', 'f:1:1: the configuration must be object'],
   ['- a\n', 'f:1:1: the configuration must be object'],
 ])('%j: %s', (text, message) => {

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 dir=${1:-.servers}
 
 # Another number means other packages, so that a folder of an older checkout is fetched anew.
-mark=.done-3
+mark=.done-4
 if [ -e "$dir/$mark" ]; then exit 0; fi
 
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -40,7 +40,7 @@ echo "fetching the servers for the tests into $dir ..."
 packages=(etcd-server/trixie etcd-client/trixie consul/bullseye
   libzookeeper-java/trixie libnetty-java/trixie libslf4j-java/trixie libdropwizard-metrics-java/trixie
   libsnappy-java/trixie libcommons-cli-java/trixie
-  openssh-server/bookworm openssh-client/bookworm libwrap0/bookworm)
+  openssh-server/bookworm openssh-client/bookworm libwrap0/bookworm libnss-wrapper/bookworm)
 command -v java >/dev/null || packages+=(openjdk-17-jre-headless/bookworm)
 (cd "$work/deb" && "${apt[@]}" download "${packages[@]}" >/dev/null)
 for deb in "$work"/deb/*.deb; do dpkg -x "$deb" "$work/root"; done

@@ -21,7 +21,7 @@ export class FetchCommand extends BaseCommand {
   remote = Option.String({ name: 'REMOTE', required: false });
   branch = Option.String('--branch', { description: 'The branch (else the one that HEAD of the repository names)' });
 
-  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings, signal }: Session): Promise<undefined> {
     const [{ openRepository }, { findRemotes, describeRemote, onlyRemote }, { fetch }] = await Promise.all([
       import('../operations/open.ts'),
       import('../operations/remotes.ts'),
@@ -30,7 +30,7 @@ export class FetchCommand extends BaseCommand {
     const repository = await openRepository(repositoryPath, this.branch);
     const name = this.remote ?? (await onlyRemote(repository, surroundings));
     for (const remote of await findRemotes(repository, [name], surroundings)) {
-      const { tip, commits, followed, advice } = await fetch(repository, remote);
+      const { tip, commits, followed, advice } = await fetch(repository, remote, signal);
       const theirs = `${remote.name}/${repository.branch.slice('refs/heads/'.length)}`;
       const place = followed ? '' : `; both have snapshots of their own: theirs are at ${theirs}`;
       printer.print(

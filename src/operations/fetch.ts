@@ -25,7 +25,12 @@ export interface FetchResult {
  * Fetches the branch of a remote. Where ours has nothing else, it follows; where both have snapshots of their own, ours
  * stays, and the remote's can be read as `NAME/BRANCH`. Throws `TreekeeperError('failed')` and `'locked'`.
  */
-export async function fetch(repository: Repository, { name, url, access }: Remote): Promise<FetchResult> {
+export async function fetch(
+  repository: Repository,
+  { name, url, access: given }: Remote,
+  signal?: AbortSignal,
+): Promise<FetchResult> {
+  const access = { ...given, ...(signal && { signal }) };
   await using _lock = await acquireLock(repository);
   const into = trackingRef(name, repository);
   const before = await readRef(repository.gitDir, into);

@@ -49,7 +49,8 @@ async function pushCommit(
   ours: Oid,
   signal: AbortSignal | undefined,
 ): Promise<PushResult> {
-  const { url, access } = remote;
+  const { url } = remote;
+  const access = { ...remote.access, ...(signal && { signal }) };
   const deadline = Date.now() + mostTime;
   let state = await knownState(repository, remote);
   for (let tries = 1; tries <= mostTries && Date.now() < deadline; tries++) {

@@ -4,6 +4,10 @@ import type { Endpoint } from '../../src/services/address.ts';
 /** A relay in front of a server, to do something to it in the middle of an answer. */
 export interface Proxy extends AsyncDisposable {
   readonly endpoint: Endpoint;
+  /** How many bytes of answers went through so far. */
+  readonly answered: number;
+  /** Lets nothing more through, without closing a connection: what a server has sent may wait in many buffers. */
+  stall(): void;
   /** Ends all connections through it, in the middle of whatever is being said. */
   cut(): void;
 }
@@ -11,7 +15,8 @@ export interface Proxy extends AsyncDisposable {
 /** Calls `onAnswer` once, when so many bytes of answers have gone through. */
 export async function startProxy(target: Endpoint, bytes: number, onAnswer: (proxy: Proxy) => void): Promise<Proxy> {
   const sockets = new Set<Socket>();
-  let left = bytes;
+  let answered = 0;
+  let isStalled = false;
   const server = createServer((client) => {
     const upstream = connect(target);
     for (const [from, to] of [
@@ -27,16 +32,23 @@ export async function startProxy(target: Endpoint, bytes: number, onAnswer: (pro
     }
     client.on('data', (chunk) => upstream.write(chunk));
     upstream.on('data', (chunk) => {
+      if (isStalled) return;
       client.write(chunk);
-      const isBefore = left > 0;
-      left -= chunk.length;
-      if (isBefore && left <= 0) onAnswer(proxy);
+      const isBefore = answered < bytes;
+      answered += chunk.length;
+      if (isBefore && answered >= bytes) onAnswer(proxy);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
   const proxy: Proxy = {
     endpoint: { host: '127.0.0.1', port: (server.address() as { port: number }).port },
+    get answered() {
+      return answered;
+    },
+    stall() {
+      isStalled = true;
+    },
     cut() {
       for (const socket of sockets) socket.destroy();
     },

@@ -1,0 +1,123 @@
+import type { Endpoint } from '../../src/services/address.ts';
+import { openConsul } from '../../src/services/consul.ts';
+import { openEtcd } from '../../src/services/etcd.ts';
+import type { Service } from '../../src/services/service.ts';
+import { pipelinedReads } from '../../src/services/zookeeper/reads.ts';
+import { openSession } from '../../src/services/zookeeper/session.ts';
+import { openZookeeper } from '../../src/services/zookeeper.ts';
+import type { Attributes, Node } from '../../src/snapshot/node.ts';
+import { startConsul } from '../servers/consul.ts';
+import { startEtcd } from '../servers/etcd.ts';
+import type { Server } from '../servers/process.ts';
+import { startZookeeper, superUser } from '../servers/zookeeper.ts';
+import { openWitness } from '../services/zookeeper-witness.ts';
+
+/** A running service, as the command line sees it, with what a test needs to do behind its back. */
+export interface Store extends AsyncDisposable {
+  readonly server: Server;
+  readonly endpoint: Endpoint;
+  /** For the command line; another endpoint is a proxy's. */
+  url(endpoint?: Endpoint): string;
+  readonly env: { readonly [name: string]: string };
+  open(): Service;
+  /** What changes whenever somebody writes to a node: mod_revision, mzxid, ModifyIndex. */
+  versionOf(key: string): Promise<string>;
+  /** Makes something that belongs to a running client, under this key. */
+  hold(key: string): Promise<AsyncDisposable>;
+}
+
+export async function etcdStore(): Promise<Store> {
+  const etcd = await startEtcd();
+  const [endpoint] = etcd.endpoints;
+  const [server] = etcd.servers;
+  if (!endpoint || !server) throw new Error('etcd has no member');
+  return {
+    server,
+    endpoint,
+    url: ({ host, port } = endpoint) => `etcd://${host}:${port}`,
+    env: {},
+    open: () => openEtcd(etcd.address),
+    async versionOf(key) {
+      const { kvs } = JSON.parse(await etcd.ctl('get', key, '-w', 'json'));
+      return String(kvs[0].mod_revision);
+    },
+    async hold(key) {
+      const [, lease = ''] = /lease (\w+)/.exec(await etcd.ctl('lease', 'grant', '600')) ?? [];
+      await etcd.ctl('put', '--lease', lease, key, 'held');
+      return { [Symbol.asyncDispose]: async () => void (await etcd.ctl('lease', 'revoke', lease)) };
+    },
+    [Symbol.asyncDispose]: () => etcd[Symbol.asyncDispose](),
+  };
+}
+
+export async function zookeeperStore(): Promise<Store> {
+  const zookeeper = await startZookeeper();
+  const { endpoint } = zookeeper;
+  return {
+    get server() {
+      return zookeeper.server;
+    },
+    endpoint,
+    url: ({ host, port } = endpoint) => `zookeeper://${host}:${port}`,
+    env: { ZOOKEEPER_AUTH: `digest:${superUser.user}:${superUser.password}` },
+    open: () => openZookeeper({ ...zookeeper.address, ...superUser }),
+    async versionOf(key) {
+      const session = openSession({ ...zookeeper.address, ...superUser });
+      try {
+        const [found] = await pipelinedReads.data(session, [Buffer.from(key).toString('latin1')]);
+        return String(found?.answer?.stat.mzxid);
+      } finally {
+        await session.close();
+      }
+    },
+    async hold(key) {
+      const witness = await openWitness(endpoint);
+      await witness.create(key, Buffer.from('held'), 1);
+      return { [Symbol.asyncDispose]: () => witness.close() };
+    },
+    [Symbol.asyncDispose]: () => zookeeper[Symbol.asyncDispose](),
+  };
+}
+
+export async function consulStore(): Promise<Store> {
+  const consul = await startConsul();
+  const { endpoint } = consul;
+  return {
+    get server() {
+      return consul.server;
+    },
+    endpoint,
+    url: ({ host, port } = endpoint) => `consul://${host}:${port}`,
+    env: {},
+    open: () => openConsul(consul.address),
+    async versionOf(key) {
+      const [found] = JSON.parse(await consul.api('GET', `kv/${key}`));
+      return String(found.ModifyIndex);
+    },
+    async hold(key) {
+      const { ID } = JSON.parse(await consul.api('PUT', 'session/create', '{}'));
+      await consul.api('PUT', `kv/${key}?acquire=${ID}`, 'held');
+      return { [Symbol.asyncDispose]: async () => void (await consul.api('PUT', `session/destroy/${ID}`)) };
+    },
+    [Symbol.asyncDispose]: () => consul[Symbol.asyncDispose](),
+  };
+}
+
+/** A node; the key has one character per byte. */
+export function node(key: string, value: string | Uint8Array | null, attributes?: Attributes): Node {
+  return {
+    key: Buffer.from(key, 'latin1'),
+    value: typeof value === 'string' ? Buffer.from(value) : value,
+    attributes,
+    ephemeral: undefined,
+  };
+}
+
+/** Creates nodes in a store, and fails where one cannot be. */
+export async function fill(store: Store, nodes: readonly Node[]): Promise<void> {
+  await using service = store.open();
+  const outcomes = await service.create(nodes);
+  const unsettled = (await service.settle?.()) ?? [];
+  const failed = outcomes.filter(({ status }) => status !== 'created');
+  if (failed.length + unsettled.length > 0) throw new Error(`not created: ${JSON.stringify([failed, unsettled])}`);
+}

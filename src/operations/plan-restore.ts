@@ -45,13 +45,14 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   const wanted = await collectWanted(request);
   const live = await withRestarts(() => readLive(service, wanted, options));
 
+  const split = service.traits.valueAndChildren ? [] : splitParents(wanted);
   const steps: Step[] = [];
   const all = [...wanted];
   for (let start = 0; start < all.length; start += readAhead) {
     const chunk = all.slice(start, start + readAhead);
     steps.push(...(await Promise.all(chunk.map(([name, item]) => judge(name, item)))));
   }
-  return { steps: dropIdleParents(steps, wanted), nodeOf };
+  return { steps: [...split, ...dropIdleParents(steps, wanted)], nodeOf };
 
   async function judge(name: string, { key, entry }: Wanted): Promise<Step> {
     const step = (verdict: Step['verdict'], reason?: string): Step => ({ verdict, key, entry, reason });
@@ -108,6 +109,22 @@ async function collectWanted({ snapshot, service, below, moves }: RestoreRequest
   }
   await walkSnapshot(snapshot, (entry) => add(entry, false), below);
   return wanted;
+}
+
+/**
+ * Where a node of the service has a value or children, and one that is wanted has both: its value cannot be created, and a
+ * node without one stands in its place, for the children. Answers the steps that say so.
+ */
+function splitParents(wanted: Map<string, Wanted>): Step[] {
+  const parents = new Set([...wanted.keys()].map((name) => name.slice(0, Math.max(0, name.lastIndexOf('/')))));
+  const steps: Step[] = [];
+  for (const [name, { key, entry }] of wanted) {
+    if (entry.value === null || !parents.has(name)) continue;
+    const reason = 'it has a value and children, and the service has room for one of them: for the children';
+    steps.push({ verdict: 'refused', key, entry, reason });
+    wanted.set(name, { key, entry: { key, value: null, attributes: undefined }, onlyParent: true });
+  }
+  return steps;
 }
 
 /** The keys above one, where the snapshot's service has nodes for them. */

@@ -60,3 +60,17 @@ export function flatNodes(count: number, seed: number): Node[] {
     ephemeral: undefined,
   }));
 }
+
+/** The nodes with one more for every directory that they are in, those above first. */
+export function parentsOf(nodes: readonly Node[]): Node[] {
+  const all = new Map<string, Node>();
+  for (const node of nodes) {
+    const key = Buffer.from(node.key).toString();
+    for (let slash = key.indexOf('/', 1); slash > 0; slash = key.indexOf('/', slash + 1)) {
+      const path = key.slice(0, slash);
+      if (!all.has(path)) all.set(path, { ...node, key: Buffer.from(path), value: Buffer.from('directory') });
+    }
+    all.set(key, node);
+  }
+  return [...all.values()];
+}

@@ -54,7 +54,7 @@ export async function consulSection(size: number): Promise<Section> {
     prepare: clear,
   };
   const runs = [...(await measure(works, rounds)), ...(await measure([importing], 1))];
-  const [exporting, read, , , , restore, imported] = runs.map(({ seconds }) => seconds) as [
+  const [exporting, read, , , exists, restore, imported] = runs.map(({ seconds }) => seconds) as [
     number,
     number,
     ...number[],
@@ -68,6 +68,11 @@ export async function consulSection(size: number): Promise<Section> {
         what: `Consul restore into empty / consul kv import, ${at}`,
         most: 0.1,
         measured: (restore ?? Number.NaN) / (imported ?? Number.NaN),
+      },
+      {
+        what: `Consul restore where all exists / consul kv import, ${at}`,
+        most: 0.02,
+        measured: (exists ?? Number.NaN) / (imported ?? Number.NaN),
       },
     ],
   };

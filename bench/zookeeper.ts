@@ -72,7 +72,7 @@ export async function zookeeperSection(size: number): Promise<Section> {
       },
       {
         what: `ZooKeeper restore where all exists / plain creates, ${at}`,
-        most: 0.2,
+        most: 0.05,
         measured: (exists ?? Number.NaN) / theirs.seconds,
       },
     ],

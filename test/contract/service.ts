@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Outcome, ReadEvent, Service, Unreadable } from '../../src/services/service.ts';
 import type { Attributes, Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
+import { hostileKeys } from './hostile-keys.ts';
 
 /** One kind of service, as the suite needs it. */
 export interface Subject {
@@ -21,32 +22,6 @@ export interface Opened extends AsyncDisposable {
   /** What another client finds under a key: its bytes, `null` for a node without data, `undefined` for none. */
   witness(key: Uint8Array): Promise<Uint8Array | null | undefined>;
 }
-
-/** Keys that have broken tools before, each with what went wrong there. */
-const hostileKeys: readonly (readonly [why: string, key: string])[] = [
-  ['a colon, and what one tool wrote in its place', 'a:b'],
-  ['the text of that escape', 'xBURRY_ESC_COLONy'],
-  ['a name that a tool kept its values under', 'node/content'],
-  ['a name that a tool kept its manifest under', '.burrymeta'],
-  ['a way out of the directory', '../../escape-me'],
-  ['a dot segment', './x'],
-  ['two slashes', 'dbl//slash'],
-  ['a slash at the end', 'folder/'],
-  ['a slash at the beginning', '/lead'],
-  ['a long name', `long/${'n'.repeat(300)}`],
-  ['a newline', 'new\nline'],
-  ['percent signs', 'pct/%2F%%'],
-  ['spaces', ' a b '],
-  ['not ASCII', '\xc3\xa4\xe6\x97\xa5'],
-  ['an emoji', '\xf0\x9f\x8c\xb3'],
-  ['not UTF-8', 'bad\xff\xfe'],
-  ['a NUL', 'nul\0byte'],
-  ['one byte 0xFF', '\xff'],
-  ['what Git keeps for itself', '.git/config'],
-  ['a device of Windows', 'con/aux.txt'],
-  ['a backslash', 'back\\slash'],
-  ['a name of the snapshot format', '%value/%attrs.json'],
-];
 
 const values: readonly (readonly [what: string, value: Uint8Array | null])[] = [
   ['empty', new Uint8Array()],

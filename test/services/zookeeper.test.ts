@@ -1,45 +1,16 @@
-import { createServer } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ReadEvent, ReadOptions, Service } from '../../src/services/service.ts';
 import { digestId } from '../../src/services/zookeeper/acl.ts';
 import { pipelinedReads, readAcls } from '../../src/services/zookeeper/reads.ts';
 import { openSession, type ZookeeperAddress } from '../../src/services/zookeeper/session.ts';
 import { openZookeeper } from '../../src/services/zookeeper.ts';
-import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
 import { testService } from '../contract/service.ts';
 import { describeWith } from '../servers/binaries.ts';
-import { startProxy } from '../servers/proxy.ts';
-import { hasZookeeper, startZookeeper, superUser, type Zookeeper } from '../servers/zookeeper.ts';
+import { hasZookeeper, startZookeeper, type Zookeeper } from '../servers/zookeeper.ts';
+import { acl, node, readAll } from './zookeeper-nodes.ts';
 
 const describe = describeWith('java', ...(hasZookeeper() ? [] : ['zookeeper.jar']));
-
-const node = (key: string, value: string | Uint8Array | null, attributes?: Node['attributes']): Node => ({
-  key: Buffer.from(key, 'latin1'),
-  value: typeof value === 'string' ? Buffer.from(value) : value,
-  attributes,
-  ephemeral: undefined,
-});
-
-const acl = (...entries: readonly string[]) => ({
-  acl: entries.map((entry) => {
-    const [, scheme = '', id = '', perms = ''] = /^(\w+):(.*):(\w+)$/.exec(entry) ?? [];
-    return { scheme, id, perms };
-  }),
-});
-
-async function readAll(service: Service, options: ReadOptions = {}) {
-  const nodes = new Map<string, Node>();
-  const events: ReadEvent[] = [];
-  for await (const event of service.read(options)) {
-    events.push(event);
-    if (event.type === 'batch') for (const one of event.nodes) nodes.set(latin1(one.key), one);
-  }
-  const end = events.find(({ type }) => type === 'end');
-  const unreadable = events.flatMap((event) => (event.type === 'batch' ? (event.unreadable ?? []) : []));
-  return { nodes, unreadable, end: end as Extract<ReadEvent, { type: 'end' }> };
-}
 
 describe('one server', () => {
   let zookeeper: Zookeeper;
@@ -297,146 +268,5 @@ describe('one server', () => {
       zookeeper.server.resume();
     }
     expect(Date.now() - start).toBeLessThan(5_000);
-  });
-});
-
-describe('a server that goes away', () => {
-  const nodes = Array.from({ length: 3_000 }, (_, index) => node(`/n${index}`, 'x'.repeat(1_000)));
-
-  test('and comes back within the timeout costs nothing but the time', async () => {
-    await using zookeeper = await startZookeeper();
-    await using service = openZookeeper({ ...zookeeper.address, timeout: 20_000 });
-    await service.create(nodes.slice(0, 1));
-    const creating = service.create(nodes.slice(1));
-    await zookeeper.server.kill();
-    await zookeeper.restart();
-    expect((await creating).filter(({ status }) => status !== 'created')).toEqual([]);
-
-    let restarted: Promise<void> | undefined;
-    await using proxy = await startProxy(zookeeper.endpoint, 300_000, () => {
-      restarted = zookeeper.server.kill().then(zookeeper.restart);
-    });
-    await using behind = openZookeeper({ ...zookeeper.address, endpoints: [proxy.endpoint], timeout: 20_000 });
-    expect((await readAll(behind)).nodes.size).toBe(3_001);
-    await restarted;
-    expect(restarted).toBeDefined();
-  });
-
-  test('a connection that breaks in the middle of a read is made again', async () => {
-    await using zookeeper = await startZookeeper();
-    await using service = openZookeeper(zookeeper.address);
-    await service.create(nodes);
-    let cuts = 0;
-    await using proxy = await startProxy(zookeeper.endpoint, 1_000_000, (one) => {
-      cuts += 1;
-      one.cut();
-    });
-    await using behind = openZookeeper({ ...zookeeper.address, endpoints: [proxy.endpoint] });
-    expect((await readAll(behind)).nodes.size).toBe(3_001);
-    expect(cuts).toBe(1);
-  });
-
-  test('for good makes no snapshot', async () => {
-    await using zookeeper = await startZookeeper();
-    await using service = openZookeeper(zookeeper.address);
-    await service.create(nodes);
-    await using proxy = await startProxy(zookeeper.endpoint, 300_000, () => void zookeeper.server.kill());
-    await using behind = openZookeeper({ ...zookeeper.address, endpoints: [proxy.endpoint], timeout: 1_000 });
-    await expect(readAll(behind)).rejects.toMatchObject({ code: 'unreachable' });
-  });
-
-  test('where there is another one, that one is asked', async () => {
-    await using zookeeper = await startZookeeper();
-    const endpoints = [{ host: '127.0.0.1', port: 1 }, zookeeper.endpoint];
-    await using service = openZookeeper({ ...zookeeper.address, endpoints });
-    expect((await readAll(service)).nodes.size).toBe(1);
-  });
-});
-
-describe('connections', () => {
-  const reading = async (address: ZookeeperAddress) => {
-    await using service = openZookeeper(address);
-    return [...(await readAll(service)).nodes.keys()];
-  };
-  const refused = (fact: string) => ({ code: 'unreachable', message: expect.stringContaining(fact) });
-  const at = (port: number): ZookeeperAddress => ({
-    endpoints: [{ host: '127.0.0.1', port }],
-    root: new Uint8Array(),
-    timeout: 1_500,
-  });
-
-  test('over TLS, and what can be wrong with it', async () => {
-    await using zookeeper = await startZookeeper({ tls: true });
-    const { address, certificates } = zookeeper;
-    expect(await reading(address)).toEqual(['/']);
-    await using service = openZookeeper(address);
-    expect(await service.identity()).toMatchObject({ version: expect.stringMatching(/^3\./) });
-    const untrusted = refused('authority that is not trusted');
-    await expect(reading({ ...address, tls: { ca: certificates?.otherCa.cert as Buffer } })).rejects.toMatchObject(
-      untrusted,
-    );
-    await expect(reading({ ...address, tls: {} })).rejects.toMatchObject(untrusted);
-    await expect(reading({ ...address, tls: undefined, timeout: 1_500 })).rejects.toMatchObject({
-      code: 'unreachable',
-    });
-  });
-
-  test('with a client certificate, and without; the name in it can be given rights', async () => {
-    await using zookeeper = await startZookeeper({ clientCert: true });
-    const { address, certificates } = zookeeper;
-    const { cert, key } = certificates?.client ?? {};
-    if (!cert || !key) throw new Error('no client certificate was made');
-    const known = { ...address, tls: { ...address.tls, cert, key } };
-    await using service = openZookeeper(known);
-    const own = acl('x509:CN=root:cdrwa');
-    expect(await service.create([node('/own', '1', own), node('/own/below', '2', own)])).toEqual([
-      { status: 'created' },
-      { status: 'created' },
-    ]);
-    expect((await readAll(service)).nodes.get('/own/below')?.attributes).toEqual(own);
-    await expect(reading({ ...address, timeout: 1_500 })).rejects.toMatchObject(refused('client certificate'));
-  });
-
-  test('an expired certificate', async () => {
-    await using zookeeper = await startZookeeper({ expired: true });
-    await expect(reading(zookeeper.address)).rejects.toMatchObject(refused('has expired'));
-  });
-
-  test('TLS to a port without', async () => {
-    await using zookeeper = await startZookeeper();
-    await expect(reading({ ...zookeeper.address, tls: {}, timeout: 1_500 })).rejects.toMatchObject({
-      code: 'unreachable',
-    });
-  });
-
-  test('nobody there', async () => {
-    await expect(reading(at(1))).rejects.toMatchObject(refused('refuses the connection'));
-    const noName = { ...at(1), endpoints: [{ host: 'no-such-host.invalid', port: 1 }] };
-    await expect(reading(noName)).rejects.toMatchObject(refused('cannot be resolved'));
-  });
-
-  test.each([
-    ['a web server', 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n', 'does not answer as a ZooKeeper does'],
-    ['an SSH server', 'SSH-2.0-OpenSSH_9.2\r\n', 'does not answer as a ZooKeeper does'],
-    ['somebody who says nothing', '', 'did not answer within 1.5 s'],
-  ])('%s', async (_who, greeting, fact) => {
-    const server = createServer((socket) => socket.on('error', () => {}).write(greeting));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    try {
-      await expect(reading(at(port))).rejects.toMatchObject(refused(fact));
-    } finally {
-      server.close();
-    }
-  });
-
-  test('whom no ACL stops restores everything', async () => {
-    await using zookeeper = await startZookeeper();
-    await using service = openZookeeper({ ...zookeeper.address, ...superUser });
-    const closed = acl(`digest:${digestId('alice', 'secret')}:r`);
-    const tree = [node('/a', null, closed), node('/a/b', 'x', closed), node('/a/b/c', 'y', closed)];
-    expect((await service.create(tree)).every(({ status }) => status === 'created')).toBe(true);
-    const { nodes } = await readAll(service);
-    for (const { key, attributes } of tree) expect(nodes.get(latin1(key))?.attributes).toEqual(attributes);
   });
 });

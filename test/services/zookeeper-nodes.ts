@@ -1,0 +1,29 @@
+import type { ReadEvent, ReadOptions, Service } from '../../src/services/service.ts';
+import type { Node } from '../../src/snapshot/node.ts';
+import { latin1 } from '../../src/snapshot/paths.ts';
+
+export const node = (key: string, value: string | Uint8Array | null, attributes?: Node['attributes']): Node => ({
+  key: Buffer.from(key, 'latin1'),
+  value: typeof value === 'string' ? Buffer.from(value) : value,
+  attributes,
+  ephemeral: undefined,
+});
+
+export const acl = (...entries: readonly string[]) => ({
+  acl: entries.map((entry) => {
+    const [, scheme = '', id = '', perms = ''] = /^(\w+):(.*):(\w+)$/.exec(entry) ?? [];
+    return { scheme, id, perms };
+  }),
+});
+
+export async function readAll(service: Service, options: ReadOptions = {}) {
+  const nodes = new Map<string, Node>();
+  const events: ReadEvent[] = [];
+  for await (const event of service.read(options)) {
+    events.push(event);
+    if (event.type === 'batch') for (const one of event.nodes) nodes.set(latin1(one.key), one);
+  }
+  const end = events.find(({ type }) => type === 'end');
+  const unreadable = events.flatMap((event) => (event.type === 'batch' ? (event.unreadable ?? []) : []));
+  return { nodes, unreadable, end: end as Extract<ReadEvent, { type: 'end' }> };
+}

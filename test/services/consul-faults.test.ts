@@ -9,7 +9,6 @@ const describe = describeWith('consul');
 
 describe('a server with faults', () => {
   let consul: Consul;
-  const _roots = 0;
   beforeAll(async () => {
     consul = await startConsul();
   });

@@ -38,6 +38,7 @@ export async function pushSection(size: number): Promise<Section> {
   const runs = await measure(works, rounds);
   const [git, ours] = runs.map(({ seconds }) => seconds) as [number, number];
   return {
+    size,
     text: `## Push of a first snapshot of ${size.toLocaleString('en')} nodes into a directory\n\n${table(works, runs, 0, 'of git push')}`,
     demands: [{ what: 'first push / git push', most: 1.5, measured: ours / git }],
   };

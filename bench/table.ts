@@ -10,6 +10,8 @@ export interface Demand {
 /** One part of the page, with what it shows about the demands. */
 export interface Section {
   readonly text: string;
+  /** In nodes. */
+  readonly size: number;
   readonly demands: readonly Demand[];
 }
 

@@ -20,5 +20,9 @@ export async function writerSection(size: number): Promise<Section> {
     const works = [work('fast-import', shape), work('treekeeper', shape)];
     tables.push(table(works, await measure(works, shape === 'flat' ? 1 : rounds), 0, 'of fast-import'));
   }
-  return { text: `## The writer alone, ${size.toLocaleString('en')} nodes\n\n${tables.join('\n\n')}`, demands: [] };
+  return {
+    size,
+    text: `## The writer alone, ${size.toLocaleString('en')} nodes\n\n${tables.join('\n\n')}`,
+    demands: [],
+  };
 }

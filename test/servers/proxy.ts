@@ -33,10 +33,13 @@ export async function startProxy(target: Endpoint, bytes: number, onAnswer: (pro
     client.on('data', (chunk) => upstream.write(chunk));
     upstream.on('data', (chunk) => {
       if (isStalled) return;
-      client.write(chunk);
+      // Cut at the very byte: the last answers often come in one chunk, and would otherwise all be through.
+      const before = chunk.subarray(0, Math.max(0, bytes - answered));
       const isBefore = answered < bytes;
       answered += chunk.length;
+      client.write(before);
       if (isBefore && answered >= bytes) onAnswer(proxy);
+      if (!isStalled && !client.destroyed) client.write(chunk.subarray(before.length));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

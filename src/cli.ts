@@ -17,6 +17,7 @@ const verbs = {
   check: async () => (await import('./commands/check.ts')).CheckCommand,
   init: async () => (await import('./commands/init.ts')).InitCommand,
   remote: async () => Object.values(await import('./commands/remote.ts')),
+  keys: async () => Object.values(await import('./commands/keys.ts')),
   push: async () => (await import('./commands/push.ts')).PushCommand,
   fetch: async () => (await import('./commands/fetch.ts')).FetchCommand,
   clone: async () => (await import('./commands/clone.ts')).CloneCommand,

@@ -61,6 +61,11 @@ export async function readKeys(file: Uint8Array): Promise<PublicKey[]> {
   }
 }
 
+/** A public key as text, as it is kept in a repository. */
+export function armor(key: PublicKey): string {
+  return key.armor();
+}
+
 /** A key as people know it: its fingerprint and whose it is. */
 export function describe(key: PublicKey): string {
   const [user] = key.getUserIDs();

@@ -77,7 +77,7 @@ export class BackupCommand extends BaseCommand {
     const onProgress = countRate(`reading ${store}`, printer.progress);
     const result = await backup(
       repository,
-      { store, service, policy },
+      { store, service, policy, keyFiles: source.keyFiles ?? [] },
       { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress },
     );
     report(result, repository.branch, printer);
@@ -120,7 +120,7 @@ export class BackupCommand extends BaseCommand {
 }
 
 function report(
-  { status, commit, report, changes, unreadable, advice }: BackupResult,
+  { status, commit, report, changes, unreadable, advice, warnings }: BackupResult,
   branch: string,
   printer: Printer,
 ): void {
@@ -143,5 +143,10 @@ function report(
   const at = revision === undefined ? consistency : `${consistency} at revision ${revision}`;
   const left = [...skipped].map(([reason, number]) => `, ${count(number)} ${reason} skipped`).join('');
   printer.print({ type: 'backup', status, commit, ...report }, `${head}${at}${left}`);
-  if (advice !== undefined) printer.warn(advice);
+  if (report.reencrypted) {
+    printer.note(
+      `${count(report.reencrypted)} values were encrypted anew: the cache that tells which are unchanged was lost`,
+    );
+  }
+  for (const warning of [...warnings, ...(advice === undefined ? [] : [advice])]) printer.warn(warning);
 }

@@ -1,9 +1,12 @@
+import { resolve } from 'node:path';
 import { type BaseContext, Command, Option } from 'clipanion';
 import { type Config, loadConfig } from '../config/config.ts';
 import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Surroundings } from '../operations/connect.ts';
+import { type Decryptor, lazyDecryptor } from '../operations/lazy-decryptor.ts';
 import { repositoryPlace } from '../operations/place.ts';
 import { openPrinter, type Printer } from '../report/printer.ts';
+import { askPassphrase } from './passphrase.ts';
 
 /** What the program gives every verb beside its arguments. */
 export interface Context extends BaseContext {
@@ -30,6 +33,9 @@ export abstract class BaseCommand extends Command<Context> {
   config = Option.String('--config', { description: 'The configuration file (else treekeeper.yaml here or above)' });
   json = Option.Boolean('--json', false, { description: 'Print lines of JSON' });
   quiet = Option.Boolean('-q,--quiet', false, { description: 'No talk and no progress on stderr' });
+  keyFile = Option.String('--key-file', {
+    description: 'The OpenPGP secret key for encrypted values (else TREEKEEPER_KEY_FILE, else gpg)',
+  });
   timeout = Option.String('--timeout', { description: 'Seconds that one request to a service may take (10)' });
 
   /** Does the work; answers the exit code where it is not 0. */
@@ -57,9 +63,18 @@ export abstract class BaseCommand extends Command<Context> {
     return {
       printer,
       repositoryPath: this.repositoryPath(config),
-      surroundings: { config, environment, timeout },
+      surroundings: { config, environment, timeout, decryptor: this.openSecret() },
       signal,
     };
+  }
+
+  /** Nothing of it is loaded before the first encrypted value. */
+  private openSecret(): Decryptor {
+    const { env, directory } = this.context;
+    const file = this.keyFile ?? env['TREEKEEPER_KEY_FILE'];
+    const keyFile = file ? resolve(directory, file) : undefined;
+    const passphrase = () => askPassphrase(env['TREEKEEPER_KEY_PASSPHRASE'], this.context);
+    return lazyDecryptor(async () => (await import('../operations/secret.ts')).openSecret({ keyFile, passphrase }));
   }
 
   private repositoryPath(config: Config | undefined): string {

@@ -55,7 +55,10 @@ export class DiffCommand extends BaseCommand {
     });
     const changes = key ? comparison.changes.filter((change) => isKeyBelow(change.key, key)) : comparison.changes;
 
-    const [readBefore, readAfter] = [sideReader(comparison.before), sideReader(comparison.after)];
+    const [readBefore, readAfter] = [
+      sideReader(comparison.before, surroundings.decryptor),
+      sideReader(comparison.after, surroundings.decryptor),
+    ];
     for (const change of this.stat ? [] : changes) {
       const line = changeLine(change);
       if (this.nameOnly) {

@@ -74,7 +74,15 @@ export class RestoreCommand extends BaseCommand {
 
     const { source } = await service.identity();
     printer.note(`from ${snapshot.store} at ${moment.oid.slice(0, 10)} into ${source}`);
-    const request = { snapshot, service, below: key, moves, persistEphemeral: this.persist };
+    const { decryptor } = surroundings;
+    const request = {
+      snapshot,
+      service,
+      below: key,
+      moves,
+      persistEphemeral: this.persist,
+      ...(decryptor && { decryptor }),
+    };
     const plan = await planRestore(request, { signal, onProgress: countRate(`reading ${source}`, printer.progress) });
     printPlan(plan.steps, printer);
     const counts = countVerdicts(plan.steps);

@@ -44,7 +44,7 @@ export class ShowCommand extends BaseCommand {
       });
     }
 
-    const contents = openContents(snapshot);
+    const contents = openContents(snapshot, surroundings.decryptor);
     const [value, attributes] = [await contents.value(entry), await contents.attributes(entry)];
     if (this.json) printer.print({ type: 'node', key, value, attributes }, undefined);
     else if (value === null) throw new TreekeeperError('failed', `${formatKey(key)} is a node without a value`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { TreekeeperError } from '../errors.ts';
-import type { EphemeralPolicy } from '../snapshot/manifest.ts';
+import type { EncryptRule, EphemeralPolicy } from '../snapshot/manifest.ts';
 
 /** What treekeeper.yaml says, once it is known to be right. */
 export interface Config {
@@ -39,6 +39,7 @@ export interface StoreConfig {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
   readonly ephemeral?: EphemeralPolicy;
+  readonly encrypt?: readonly (EncryptRule & { readonly keyFiles?: readonly string[] })[];
 }
 
 const fileName = 'treekeeper.yaml';

@@ -13,7 +13,7 @@ import type { Identity, Service, Unreadable } from '../services/service.ts';
 import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
 import { layouts } from '../snapshot/layout.ts';
 import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
-import type { Oid } from '../snapshot/objects.ts';
+import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
 import { commitChange, contended, mostTries, readTip } from './commit-store.ts';
@@ -21,6 +21,7 @@ import { type Guard, guardIdentity, guardRemoval, guardRevision } from './guards
 import { type Moment, storeTrees } from './history.ts';
 import { type Policy, withRestarts } from './read.ts';
 import { lastChange } from './revision.ts';
+import { type Encryption, openEncryption, openSealer, type Sealer } from './seal.ts';
 import { readSeen, type Seen, writeSeen } from './seen.ts';
 import { type Taken, takeSnapshot } from './take.ts';
 
@@ -29,6 +30,8 @@ export interface BackupSource {
   readonly store: string;
   readonly service: Service;
   readonly policy: Policy;
+  /** Files with public keys of recipients. */
+  readonly keyFiles?: readonly string[];
 }
 
 export interface BackupOptions {
@@ -51,6 +54,8 @@ export interface BackupResult {
   readonly unreadable: readonly Unreadable[];
   /** What the user has to do for the work tree, where it did not follow the branch. */
   readonly advice: string | undefined;
+  /** What will not work much longer: keys that expire soon. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -88,10 +93,12 @@ async function attempt(
   const { service, policy } = source;
   const { signal, onProgress } = options;
   await using reader = await openReader(repository);
-  const preparing = prepare(repository, reader, source, options, locking);
+  const encryption = await encryptionOf(repository, reader, source);
+  const preparing = prepare(repository, reader, source, options, locking, encryption);
   try {
-    const destination = preparing.then(({ sink, last, seen, writer }) => ({
+    const destination = preparing.then(({ sink, last, seen, writer, sealer }) => ({
       sink,
+      sealer,
       previous: last?.snapshot,
       seen,
       ...(writer && { drain: writer.drain }),
@@ -99,6 +106,7 @@ async function attempt(
     const taken = await takeSnapshot(service, policy, destination, { signal, onProgress });
     const result = await commitTaken(repository, reader, source, taken, await preparing, options);
     const isWhole = !options.dryRun && result.unreadable.length === 0 && result.report.hidden === undefined;
+    if (result.status === 'created') await (await preparing).sealer?.save();
     if (isWhole) await writeSeen(repository, source.store, { tree: taken.tree, digest: taken.digest });
     return result;
   } finally {
@@ -115,6 +123,9 @@ interface Prepared {
   readonly seen: Seen | undefined;
   readonly identity: Identity;
   readonly sink: ReadableSink;
+  /** `undefined` where nothing is to be encrypted. */
+  readonly sealer: Sealer | undefined;
+  readonly encryption: Encryption | undefined;
   /** `undefined` for a dry run. */
   readonly writer: PackWriter | undefined;
   /** Has to come before the commit: tells the writer which tree its objects are for. */
@@ -127,6 +138,7 @@ async function prepare(
   { store, service }: BackupSource,
   { dryRun = false, overridden = none }: BackupOptions,
   locking: Promise<unknown>,
+  encryption: Encryption | undefined,
 ): Promise<Prepared> {
   const asked = service.identity();
   asked.catch(() => {});
@@ -138,14 +150,19 @@ async function prepare(
   const identity = await asked;
   if (last) guardIdentity(identity, last.trailers, overridden);
 
-  const base = { tip, last, seen, identity, settle: async () => {} };
-  if (dryRun) return { ...base, sink: hashSink(new OidSet()), writer: undefined };
+  const sealerFor = async (sink: ObjectSink) =>
+    encryption && (await openSealer(repository, store, encryption, sink, last?.snapshot));
+  const base = { tip, last, seen, identity, encryption, settle: async () => {} };
+  if (dryRun) {
+    const sink = hashSink(new OidSet());
+    return { ...base, sink, sealer: await sealerFor(sink), writer: undefined };
+  }
   if (last) {
     const writer = openHoldingWriter(repository, reader, last.snapshot.tree);
-    return { ...base, sink: writer, writer, settle: writer.settle };
+    return { ...base, sink: writer, sealer: await sealerFor(writer), writer, settle: writer.settle };
   }
   const writer = openPackWriter(repository, new OidSet());
-  return { ...base, sink: writer, writer };
+  return { ...base, sink: writer, sealer: await sealerFor(writer), writer };
 }
 
 /** Commits what was taken, if it is anything new, on top of whatever the branch has become meanwhile. */
@@ -154,7 +171,7 @@ async function commitTaken(
   reader: ObjectReader,
   source: BackupSource,
   taken: Taken,
-  { identity, sink, settle, ...prepared }: Prepared,
+  { identity, sink, settle, encryption, sealer, ...prepared }: Prepared,
   { dryRun = false, overridden = none }: BackupOptions,
 ): Promise<BackupResult> {
   const { store } = source;
@@ -165,8 +182,9 @@ async function commitTaken(
   for (let tries = 0; tries < mostTries; tries++) {
     const changes: Change[] = [];
     const { counts, before } = await compare(last, snapshot, taken, dryRun ? changes : undefined);
-    const report = reportOn(source, identity, taken, counts);
-    const done = { report, changes, unreadable: taken.result.unreadable, advice: undefined };
+    const report = { ...reportOn(source, identity, taken, counts), reencrypted: sealer?.reencrypted ?? 0 };
+    const { unreadable } = taken.result;
+    const done = { report, changes, unreadable, advice: undefined, warnings: encryption?.warnings ?? [] };
     if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
 
     const roots = layouts[source.service.traits.kind].keys === 'absolute' ? 1 : 0;
@@ -174,7 +192,12 @@ async function commitTaken(
     if (!writer) return { ...done, status: 'planned', commit: undefined };
 
     if (tries === 0) await settle(taken.tree);
-    const change = { store: { name: store, tree: taken.tree }, message: encodeMessage(report, version) };
+    const message = encodeMessage(report, version);
+    const change = {
+      store: { name: store, tree: taken.tree },
+      message,
+      ...(encryption && { keys: encryption.newKeys }),
+    };
     const commit = await commitChange(repository, reader, writer, tip, change);
     if (commit !== undefined) {
       return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
@@ -186,6 +209,15 @@ async function commitTaken(
     writer = openPackWriter(repository, new OidSet());
   }
   throw contended(repository);
+}
+
+async function encryptionOf(
+  repository: Repository,
+  reader: ObjectReader,
+  { policy: { encrypt = [] }, keyFiles = [] }: BackupSource,
+): Promise<Encryption | undefined> {
+  if (encrypt.length === 0) return undefined;
+  return openEncryption(reader, await readTip(reader, repository), encrypt, keyFiles);
 }
 
 const none: ReadonlySet<Guard> = new Set();

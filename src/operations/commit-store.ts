@@ -7,11 +7,14 @@ import type { Repository } from '../git/repository.ts';
 import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { encodeTree } from '../snapshot/tree.ts';
 import { type Moment, readMoment } from './history.ts';
+import { keysName } from './public-keys.ts';
 import { gitAttributes, repositoryReadme } from './root-files.ts';
 
 /** One change of a branch: a store's new tree, or only the files that every repository has. */
 export interface BranchChange {
   readonly store?: { readonly name: string; readonly tree: Oid };
+  /** Public keys to be kept in the repository: armored, by fingerprint. */
+  readonly keys?: ReadonlyMap<string, Uint8Array>;
   readonly message: string;
 }
 
@@ -31,10 +34,11 @@ export async function commitChange(
   reader: ObjectReader,
   writer: PackWriter,
   tip: Moment | undefined,
-  { store, message }: BranchChange,
+  { store, keys, message }: BranchChange,
 ): Promise<Oid | undefined> {
   const entries = new Map<string, TreeEntry>();
   for (const entry of tip ? await reader.readTree(tip.commit.tree) : rootFiles(writer)) entries.set(entry.name, entry);
+  if (keys && keys.size > 0) entries.set(keysName, await withKeys(reader, writer, entries.get(keysName), keys));
   if (store) entries.set(store.name, { mode: directoryMode, name: store.name, oid: store.tree });
 
   const identity = await committerIdentity(repository);
@@ -65,6 +69,21 @@ export function contended({ branch }: Repository): TreekeeperError {
       hint: 'nothing was recorded; run it again',
     },
   );
+}
+
+async function withKeys(
+  reader: ObjectReader,
+  sink: ObjectSink,
+  before: TreeEntry | undefined,
+  keys: ReadonlyMap<string, Uint8Array>,
+): Promise<TreeEntry> {
+  const files = new Map<string, TreeEntry>();
+  for (const entry of before ? await reader.readTree(before.oid) : []) files.set(entry.name, entry);
+  for (const [fingerprint, key] of keys) {
+    const name = `${fingerprint}.asc`;
+    files.set(name, { mode: fileMode, name, oid: sink.blob(key) });
+  }
+  return { mode: directoryMode, name: keysName, oid: sink.tree(encodeTree([...files.values()])) };
 }
 
 function rootFiles(sink: ObjectSink): TreeEntry[] {

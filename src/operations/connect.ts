@@ -1,4 +1,5 @@
 import { basename, resolve } from 'node:path';
+import type { Decryptor } from '../ciphers/cipher.ts';
 import type { Config, StoreConfig } from '../config/config.ts';
 import { type Environment, readCredentials } from '../config/credentials.ts';
 import { TreekeeperError } from '../errors.ts';
@@ -14,6 +15,8 @@ export interface Surroundings {
   readonly environment: Environment;
   /** For every single request, in milliseconds. */
   readonly timeout: number;
+  /** Opens encrypted values. */
+  readonly decryptor?: Decryptor;
 }
 
 /**
@@ -31,6 +34,7 @@ export async function connect(argument: string, { config, environment, timeout }
     store: named ? storeName(argument) : defaultStore(address),
     service: await openService(address, access),
     policy: policyOf(named),
+    keyFiles: (named?.encrypt ?? []).flatMap(({ keyFiles = [] }) => keyFiles.map((file) => resolve(directory, file))),
   };
 }
 
@@ -51,11 +55,16 @@ export function overridePolicy(
   if (ephemeral !== 'skip' && ephemeral !== 'record') {
     throw new TreekeeperError('usage', `--ephemeral ${ephemeral} is neither skip nor record`);
   }
-  return { include: flags.include ?? policy.include, exclude: flags.exclude ?? policy.exclude, ephemeral };
+  return { ...policy, include: flags.include ?? policy.include, exclude: flags.exclude ?? policy.exclude, ephemeral };
 }
 
 function policyOf(store: StoreConfig | undefined): Policy {
-  return { include: store?.include ?? [], exclude: store?.exclude ?? [], ephemeral: store?.ephemeral ?? 'skip' };
+  const { include = [], exclude = [], ephemeral = 'skip', encrypt = [] } = store ?? {};
+  const rules = encrypt.map(({ keys, recipients }) => ({
+    keys,
+    recipients: recipients.map((fingerprint) => fingerprint.replace(/\s/g, '').toUpperCase()),
+  }));
+  return { include, exclude, ephemeral, ...(rules.length > 0 && { encrypt: rules }) };
 }
 
 function inDirectory(address: ServiceAddress, directory: string): ServiceAddress {

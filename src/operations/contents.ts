@@ -1,7 +1,9 @@
+import type { Decryptor } from '../ciphers/cipher.ts';
 import { TreekeeperError } from '../errors.ts';
 import { decodeJsonObject } from '../snapshot/attributes.ts';
 import type { Attributes } from '../snapshot/node.ts';
 import type { ObjectSource, Oid } from '../snapshot/objects.ts';
+import { latin1 } from '../snapshot/paths.ts';
 import type { Entry, Snapshot } from '../snapshot/walk.ts';
 
 /** The values and attributes of a snapshot's entries, each proven against its id. */
@@ -14,24 +16,20 @@ export interface Contents {
 const mostKept = 64 * 1024 * 1024;
 
 /** Opens the contents of a snapshot. What is read is kept as far as that is small. */
-export function openContents({ source, store }: Snapshot): Contents {
-  const values = new Map<Oid, Uint8Array>();
+export function openContents({ source, store }: Snapshot, decryptor?: Decryptor): Contents {
+  const values = new Map<string, Uint8Array>();
   const attributes = new Map<Oid, Attributes>();
   let kept = 0;
 
   return {
-    async value({ value }) {
+    async value({ key, value }) {
       if (value === null) return null;
-      if (value.encrypted) {
-        throw new TreekeeperError(
-          'decrypt',
-          `the store ${store} has encrypted values, which this treekeeper cannot open`,
-          {
-            hint: '`gpg -d` opens them',
-          },
-        );
-      }
-      return values.get(value.oid) ?? keep(value.oid, await source.readBlob(value.oid));
+      // A ciphertext at another node is not that node's value, though it may have been opened before.
+      const name = value.encrypted ? `${value.oid} ${latin1(key)}` : value.oid;
+      const known = values.get(name);
+      if (known) return known;
+      const content = await source.readBlob(value.oid);
+      return keep(name, value.encrypted ? await secretOf(store, decryptor).decrypt(key, content) : content);
     },
 
     async attributes({ attributes: oid }) {
@@ -42,13 +40,20 @@ export function openContents({ source, store }: Snapshot): Contents {
     },
   };
 
-  function keep(oid: Oid, content: Uint8Array): Uint8Array {
+  function keep(name: string, content: Uint8Array): Uint8Array {
     if (kept + content.length <= mostKept) {
-      values.set(oid, content);
+      values.set(name, content);
       kept += content.length;
     }
     return content;
   }
+}
+
+function secretOf(store: string, decryptor: Decryptor | undefined): Decryptor {
+  if (decryptor) return decryptor;
+  throw new TreekeeperError('decrypt', `the store ${store} has encrypted values, and no key was given`, {
+    hint: 'name the file of a secret key with --key-file; `gpg -d` opens them too',
+  });
 }
 
 async function readAttributes(source: ObjectSource, oid: Oid, store: string): Promise<Attributes> {

@@ -1,3 +1,5 @@
+import type { Decryptor } from '../ciphers/cipher.ts';
+import { TreekeeperError } from '../errors.ts';
 import { isServiceUrl } from '../services/address.ts';
 import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Attributes } from '../snapshot/node.ts';
@@ -43,21 +45,27 @@ export async function compare(
   const source = await connect(after, surroundings);
   await using service = source.service;
   // What the store leaves out on purpose is no difference.
-  const { include, exclude, ephemeral } = snapshot.manifest;
+  const { include, exclude, ephemeral, encrypt } = snapshot.manifest;
   const live = await liveSnapshot(
-    { store: source.store, service, policy: { include, exclude, ephemeral } },
+    { store: source.store, service, policy: { include, exclude, ephemeral, encrypt } },
     snapshot,
-    options,
+    { ...options, decryptor: surroundings.decryptor },
   );
   await diffSnapshots(snapshot, live, (change) => changes.push(change));
   return { before: snapshot, after: live, changes };
 }
 
+/** Without a key it is still told which values changed. */
+function unlessSecret(thrown: unknown): undefined {
+  if (thrown instanceof TreekeeperError && thrown.code === 'decrypt') return undefined;
+  throw thrown;
+}
+
 /** Reads what the entries of one snapshot hold. Throws `TreekeeperError('integrity')` on what is damaged. */
-export function sideReader(snapshot: Snapshot): (entry: Entry) => Promise<Side> {
-  const contents = openContents(snapshot);
+export function sideReader(snapshot: Snapshot, decryptor?: Decryptor): (entry: Entry) => Promise<Side> {
+  const contents = openContents(snapshot, decryptor);
   return async (entry) => ({
-    value: entry.value?.encrypted ? undefined : await contents.value(entry),
+    value: await contents.value(entry).catch(unlessSecret),
     attributes: await contents.attributes(entry),
   });
 }

@@ -1,9 +1,11 @@
+import type { Decryptor } from '../ciphers/cipher.ts';
 import { TreekeeperError } from '../errors.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { OidSet } from '../git/oid-set.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import type { Snapshot } from '../snapshot/walk.ts';
 import type { BackupSource } from './backup.ts';
+import { openComparer } from './compare-sealed.ts';
 import type { PlanOptions } from './plan-restore.ts';
 import { withRestarts } from './read.ts';
 import { takeSnapshot } from './take.ts';
@@ -18,7 +20,7 @@ const mostKept = 256 * 1024 * 1024;
 export async function liveSnapshot(
   { service, policy, store }: BackupSource,
   stored: Snapshot,
-  { signal, onProgress }: PlanOptions = {},
+  { signal, onProgress, decryptor }: PlanOptions & { readonly decryptor?: Decryptor | undefined } = {},
 ): Promise<Snapshot> {
   return withRestarts(async () => {
     const known = new OidSet();
@@ -39,7 +41,7 @@ export async function liveSnapshot(
     const { tree, manifest, result } = await takeSnapshot(
       service,
       policy,
-      { sink: keeping, previous: stored },
+      { sink: keeping, previous: stored, sealer: openComparer(stored, keeping, decryptor) },
       {
         signal,
         onProgress,

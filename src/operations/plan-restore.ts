@@ -1,3 +1,4 @@
+import type { Decryptor } from '../ciphers/cipher.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { OidSet } from '../git/oid-set.ts';
 import type { Service } from '../services/service.ts';
@@ -20,6 +21,8 @@ export interface RestoreRequest {
   readonly moves: readonly Move[];
   /** Create nodes that belonged to running clients too, as ordinary ones. */
   readonly persistEphemeral: boolean;
+  /** Opens encrypted values. */
+  readonly decryptor?: Decryptor;
 }
 
 /** A plan together with the contents that it was made with. */
@@ -41,7 +44,7 @@ export interface PlanOptions {
  */
 export async function planRestore(request: RestoreRequest, options: PlanOptions = {}): Promise<RestorePlan> {
   const { snapshot, service } = request;
-  const contents = openContents(snapshot);
+  const contents = openContents(snapshot, request.decryptor);
   const wanted = await collectWanted(request);
   const live = await withRestarts(() => readLive(service, wanted, options));
 
@@ -57,7 +60,7 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   async function judge(name: string, { key, entry }: Wanted): Promise<Step> {
     const step = (verdict: Step['verdict'], reason?: string): Step => ({ verdict, key, entry, reason });
     const found = live.nodes.get(name);
-    if (found) return step(found === contentOf(entry) ? 'same' : 'differs');
+    if (found) return step(found === contentOf(await opened(entry)) ? 'same' : 'differs');
 
     const hidden = live.unreadable.find(
       (item) => item.name === name || (item.subtree && name.startsWith(`${item.name}/`)),
@@ -67,6 +70,13 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
     if (attributes?.['ephemeral'] !== undefined && !request.persistEphemeral) return step('skipped', 'ephemeral');
     const reason = service.refuse(await nodeFrom(key, entry, contents));
     return reason === undefined ? step('create') : step('refused', reason);
+  }
+
+  /** The entry as it would be if its value were not encrypted, to compare it with a live one. */
+  async function opened(entry: Entry): Promise<Entry> {
+    if (!entry.value?.encrypted) return entry;
+    const value = (await contents.value(entry)) ?? new Uint8Array();
+    return { ...entry, value: { oid: hashSink(new OidSet()).blob(value), encrypted: false } };
   }
 
   function nodeOf({ key, entry }: Step): Promise<Node> {

@@ -1,6 +1,6 @@
 import { TreekeeperError } from '../errors.ts';
 import { type Reading, type ReadOptions, RestartRead, type Service, type Unreadable } from '../services/service.ts';
-import type { EphemeralPolicy } from '../snapshot/manifest.ts';
+import type { EncryptRule, EphemeralPolicy } from '../snapshot/manifest.ts';
 import type { Node } from '../snapshot/node.ts';
 import { compileSelection } from './select.ts';
 
@@ -9,6 +9,7 @@ export interface Policy {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly ephemeral: EphemeralPolicy;
+  readonly encrypt?: readonly EncryptRule[] | undefined;
 }
 
 /** A policy that leaves nothing out, for looking at a service as it is. */

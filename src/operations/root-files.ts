@@ -23,6 +23,7 @@ Consul or a plain directory) as it was at each commit. It needs no tool but git 
 - Directories ending in \`%+\` are pieces of one long segment: join their names, without \`%+\`, with the last one.
 - \`%rel/\` (etcd) holds the keys that do not begin with a slash. All others do.
 - \`%long/XX/HASH\` are nodes with very long keys; the key itself is in \`HASH%key\`.
+- \`%keys/\` at the top holds the public keys that values are encrypted to.
 - \`%store.json\` names the format version, the kind of service, and the root that was taken off every key.
 
 ## Restoring

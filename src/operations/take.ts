@@ -1,6 +1,7 @@
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
 import { buildTree, type TreeBuilder } from '../snapshot/build.ts';
+import type { Value } from '../snapshot/directory.ts';
 import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
@@ -10,6 +11,7 @@ import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
 import { contentDigest } from './content-digest.ts';
 import { type Policy, type ReadResult, readService } from './read.ts';
+import type { Sealer } from './seal.ts';
 import type { Seen } from './seen.ts';
 
 /** A service as it was just read, as the tree of a store. */
@@ -30,6 +32,8 @@ export interface Destination {
   readonly previous: Snapshot | undefined;
   /** What was read when the previous tree was made, where that is known. */
   readonly seen?: Seen | undefined;
+  /** Encrypts values on their way to the sink, where some are to be. */
+  readonly sealer?: Pick<Sealer, 'applies' | 'seal'> | undefined;
   /** Waits until the sink can take more. */
   drain?(): Promise<void> | undefined;
 }
@@ -73,7 +77,7 @@ export async function takeSnapshot(
 /** Takes nodes as they come. They wait where the tree may turn out to be known, and are built into a tree else. */
 function startTree(
   { traits: { kind, ordered }, root }: Service,
-  { sink, previous, seen, drain }: Destination,
+  { sink, previous, seen, sealer, drain }: Destination,
   onProgress: ((nodes: number) => void) | undefined,
 ) {
   const input = { layout: layouts[kind], root, sink };
@@ -85,10 +89,28 @@ function startTree(
   /** The keys that came, where others may be hidden. */
   let shown: Set<string> | undefined;
 
-  function build({ key, value, attributes }: Node): void {
+  /** Nodes behind one whose value has to be encrypted, that one first: their order stays. */
+  let unsealed: Node[] = [];
+
+  function build(node: Node): void {
+    const { key, value } = node;
     shown?.add(latin1(key));
-    const stored = value === null ? null : { oid: sink.blob(value), encrypted: false };
+    const mustWait = unsealed.length > 0 || (value !== null && sealer?.applies(key));
+    if (mustWait) unsealed.push(node);
+    else put(node, value === null ? null : { oid: sink.blob(value), encrypted: false });
+  }
+
+  function put({ key, attributes }: Node, stored: Value | null): void {
     builder.add(key, stored, attributesOf(attributes));
+  }
+
+  async function seal(): Promise<void> {
+    const nodes = unsealed;
+    for (const node of nodes) {
+      const { key, value } = node;
+      put(node, value === null || !sealer ? null : await sealer.seal(key, value));
+    }
+    unsealed = [];
   }
 
   function stopWaiting(): void {
@@ -107,6 +129,7 @@ function startTree(
 
     async unreadable(item: Unreadable) {
       stopWaiting();
+      await seal();
       if (previous) carried += await carryForward(item, previous, builder);
     },
 
@@ -117,14 +140,16 @@ function startTree(
       builder = buildTree({ ...input, ordered: false });
     },
 
-    pause(nodes: number) {
+    async pause(nodes: number) {
       onProgress?.(nodes);
-      return drain?.();
+      if (unsealed.length > 0) await seal();
+      await drain?.();
     },
 
     async finish(manifest: Uint8Array, digest: string): Promise<{ tree: Oid; nodes: number }> {
       if (waiting && seen?.digest === digest) return { tree: seen.tree, nodes: waiting.length };
       stopWaiting();
+      await seal();
       if (shown && previous) await keepHidden(shown, previous, builder);
       return { tree: builder.finish(sink.blob(manifest)), nodes: builder.count + carried };
     },

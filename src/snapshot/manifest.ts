@@ -19,11 +19,19 @@ export interface Manifest {
   readonly exclude: readonly string[];
   /** Whether nodes that belong to running clients were left out or recorded. */
   readonly ephemeral: EphemeralPolicy;
+  /** Which values are encrypted, and to whom; none without it. */
+  readonly encrypt?: readonly EncryptRule[] | undefined;
+}
+
+/** Values of the nodes whose keys match one of the globs are encrypted to these keys, named by full fingerprints. */
+export interface EncryptRule {
+  readonly keys: readonly string[];
+  readonly recipients: readonly string[];
 }
 
 export type EphemeralPolicy = 'skip' | 'record';
 
-export function encodeManifest({ service, root, include, exclude, ephemeral }: Manifest): Uint8Array {
+export function encodeManifest({ service, root, include, exclude, ephemeral, encrypt = [] }: Manifest): Uint8Array {
   return encodeJson({
     format: formatVersion,
     service,
@@ -31,6 +39,7 @@ export function encodeManifest({ service, root, include, exclude, ephemeral }: M
     ...(include.length > 0 && { include }),
     ...(exclude.length > 0 && { exclude }),
     ...(ephemeral !== 'skip' && { ephemeral }),
+    ...(encrypt.length > 0 && { encrypt: encrypt.map(({ keys, recipients }) => ({ keys, recipients })) }),
   });
 }
 
@@ -41,7 +50,7 @@ export function encodeManifest({ service, root, include, exclude, ephemeral }: M
 export function decodeManifest(bytes: Uint8Array, store: string): Manifest {
   const where = `${store}/${manifestName}`;
   const json = decodeJsonObject(bytes, where);
-  const { format, service, root, include = [], exclude = [], ephemeral = 'skip', ...unknown } = json;
+  const { format, service, root, include = [], exclude = [], ephemeral = 'skip', encrypt = [], ...unknown } = json;
   if (typeof format !== 'number') throw damaged(where, 'has no format version');
   if (format > formatVersion)
     throw newer(store, `has format version ${format}, and this treekeeper knows ${formatVersion}`);
@@ -51,7 +60,15 @@ export function decodeManifest(bytes: Uint8Array, store: string): Manifest {
   if (typeof service !== 'string' || !Object.hasOwn(layouts, service)) throw damaged(where, 'names no known service');
   if (!rootBytes || !isStrings(include) || !isStrings(exclude)) throw damaged(where, 'has a field of the wrong type');
   if (ephemeral !== 'skip' && ephemeral !== 'record') throw damaged(where, 'has an unknown policy for ephemeral nodes');
-  return { service: service as Kind, root: rootBytes, include, exclude, ephemeral };
+  if (!isRules(encrypt)) throw damaged(where, 'has rules for encryption of the wrong type');
+  return {
+    service: service as Kind,
+    root: rootBytes,
+    include,
+    exclude,
+    ephemeral,
+    ...(encrypt.length > 0 && { encrypt }),
+  };
 }
 
 const storeName = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -67,6 +84,16 @@ export function isStoreName(name: string): boolean {
 
 function isStrings(json: Json): json is readonly string[] {
   return Array.isArray(json) && json.every((item) => typeof item === 'string');
+}
+
+function isRules(json: Json): json is readonly (EncryptRule & { readonly [name: string]: Json })[] {
+  return (
+    Array.isArray(json) &&
+    json.every(
+      (rule) =>
+        typeof rule === 'object' && rule !== null && isStrings(rule.keys ?? null) && isStrings(rule.recipients ?? null),
+    )
+  );
 }
 
 function newer(store: string, fact: string): TreekeeperError {

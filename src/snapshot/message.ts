@@ -25,6 +25,8 @@ export interface SnapshotReport extends Counts {
   /** What was left out on purpose, by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly nodes: number;
+  /** Values that were encrypted anew though they may not have changed, since what their ciphertexts hold was not known. */
+  readonly reencrypted?: number;
 }
 
 export const trailerNames = [
@@ -37,6 +39,7 @@ export const trailerNames = [
   'Complete',
   'Skipped',
   'Nodes',
+  'Reencrypted',
   'Tool',
 ] as const;
 
@@ -57,6 +60,7 @@ export function encodeMessage(report: SnapshotReport, version: string): string {
     Skipped:
       skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
     Nodes: String(nodes),
+    Reencrypted: report.reencrypted ? `${count(report.reencrypted)} (no cache)` : undefined,
     Tool: `treekeeper ${version} (format ${formatVersion})`,
   };
   const lines = trailerNames.flatMap((name) =>

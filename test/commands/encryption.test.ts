@@ -1,0 +1,261 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { startGnupg } from '../ciphers/gnupg.ts';
+import { temporaryDirectory } from '../servers/process.ts';
+import { treekeeper } from './run.ts';
+
+const gnupg = startGnupg();
+const alice = gnupg.makeKey('cv25519', { user: 'alice <alice@example.org>' });
+const bob = gnupg.makeKey('cv25519', { user: 'bob <bob@example.org>' });
+const expired = gnupg.makeKey('cv25519', { user: 'eve <eve@example.org>', expires: 'seconds=1' });
+const canary = 'canary-hunter2';
+
+/** A directory with values to hide below `secret`, and a configuration that says so. The host has public keys only. */
+async function workspace(recipients: readonly string[] = [alice]) {
+  const directory = await temporaryDirectory();
+  const { path } = directory;
+  const write = (name: string, content: string) => {
+    mkdirSync(join(path, 'live', name, '..'), { recursive: true });
+    writeFileSync(join(path, 'live', name), content);
+  };
+  const configure = (fingerprints: readonly string[], keyFiles = '["keys.asc"]') =>
+    writeFileSync(
+      join(path, 'treekeeper.yaml'),
+      `version: 1
+stores:
+  app:
+    service: "dir:live"
+    encrypt:
+      - keys: ["secret/**"]
+        recipients: ${JSON.stringify(fingerprints)}
+        keyFiles: ${keyFiles}
+`,
+    );
+  writeFileSync(join(path, 'keys.asc'), gnupg.run(['--export', '--armor']));
+  for (const [name, fingerprint] of Object.entries({ alice, bob }))
+    writeFileSync(join(path, `${name}.key`), gnupg.run(['--export-secret-keys', fingerprint]));
+  configure(recipients);
+  write('plain', 'shown\n');
+  write('secret/password', `${canary}\n`);
+  write('secret/deep/token', `${canary}-too`);
+  const git = (...args: string[]) => execFileSync('git', ['-C', join(path, 'snapshots.git'), ...args]);
+  return {
+    path,
+    write,
+    configure,
+    git: (...args: string[]) =>
+      git(...args)
+        .toString()
+        .trimEnd(),
+    raw: git,
+    // A keyring of its own, which is empty: nothing is opened with what is not given.
+    run: (...args: string[]) => treekeeper(path, args, { GNUPGHOME: path }),
+    runWithGpg: (...args: string[]) => treekeeper(path, args, { GNUPGHOME: gnupg.home }),
+    [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
+  };
+}
+
+test('values are hidden by rule, gpg opens them, and a restore gives them back', async () => {
+  await using space = await workspace();
+  const { path, run, raw, git, runWithGpg } = space;
+  const first = await run('backup', 'app');
+  expect(first).toMatchObject({ status: 0, stdout: expect.stringContaining('app: 5 added') });
+  expect(git('ls-tree', '-r', '--name-only', 'main').split('\n')).toEqual([
+    `%keys/${alice}.asc`,
+    '.gitattributes',
+    'README.md',
+    'app/%store.json',
+    'app/plain',
+    'app/secret/deep/token.gpg',
+    'app/secret/password.gpg',
+  ]);
+  expect(gnupg.run(['--decrypt'], raw('show', 'main:app/secret/password.gpg')).toString()).toBe(`${canary}\n`);
+
+  mkdirSync(join(path, 'target'));
+  const without = await run('restore', 'latest', 'dir:target');
+  expect(without).toMatchObject({ status: 12, stderr: expect.stringMatching(/no secret key at hand opens/) });
+  expect(readdirSync(join(path, 'target'))).toEqual([]);
+  expect((await run('restore', 'latest', 'dir:target', '--key-file', 'bob.key')).status).toBe(12);
+  expect((await run('restore', 'latest', 'dir:target', '--key-file', 'alice.key')).status).toBe(0);
+  expect(readFileSync(join(path, 'target/secret/password'), 'utf8')).toBe(`${canary}\n`);
+  expect((await runWithGpg('restore', 'latest', 'dir:target')).stdout).toContain(
+    'restore: 0 created, 5 were there already',
+  );
+});
+
+test('an unchanged value keeps its ciphertext, without any secret key on the host', async () => {
+  await using space = await workspace();
+  const { path, run, write, git } = space;
+  await run('backup', 'app');
+  const before = git('rev-parse', 'main');
+  expect((await run('backup', 'app')).stdout).toContain('app: no change');
+  rmSync(join(path, 'snapshots.git/treekeeper/seen-app.json'));
+  expect((await run('backup', 'app')).stdout).toContain('app: no change');
+  expect(git('rev-parse', 'main')).toBe(before);
+
+  write('secret/password', 'other');
+  expect((await run('backup', 'app')).stdout).toContain('0 added, 1 changed, 0 removed');
+  expect(git('diff', '--name-only', 'main~1', 'main')).toBe('app/secret/password.gpg');
+  expect(statSync(join(path, 'snapshots.git/treekeeper/tags-app')).mode & 0o777).toBe(0o600);
+});
+
+test('the cache lost, cut off or damaged costs one commit that says so, and never a wrong value', async () => {
+  await using space = await workspace();
+  const { path, run, git, write } = space;
+  await run('backup', 'app');
+  const tags = join(path, 'snapshots.git/treekeeper/tags-app');
+  const whole = readFileSync(tags);
+  const flipped = Buffer.from(whole);
+  flipped.writeUInt8(flipped.readUInt8(60) ^ 1, 60);
+  for (const content of [
+    Buffer.alloc(0),
+    whole.subarray(0, whole.length - 1),
+    whole.subarray(0, 40),
+    flipped,
+    Buffer.from('other'),
+  ]) {
+    writeFileSync(tags, content);
+    rmSync(join(path, 'snapshots.git/treekeeper/seen-app.json'), { force: true });
+    const again = await run('backup', 'app');
+    expect(again).toMatchObject({ status: 0, stdout: expect.stringContaining('0 added, 2 changed') });
+    expect(again.stderr).toContain('2 values were encrypted anew');
+    expect(git('log', '-1', '--format=%B')).toContain('Reencrypted: 2 (no cache)');
+    expect((await run('backup', 'app')).stdout).toContain('no change');
+    expect((await run('show', 'latest:secret/password', '--key-file', 'alice.key')).stdout).toBe(`${canary}\n`);
+  }
+  write('secret/password', 'new');
+  expect((await run('backup', 'app')).stdout).toContain('0 added, 1 changed');
+});
+
+test('another recipient: the store follows, and both can or cannot open it', async () => {
+  await using space = await workspace();
+  const { run, configure, git } = space;
+  await run('backup', 'app');
+  configure([bob]);
+  expect((await run('backup', 'app')).stdout).toContain('0 added, 2 changed');
+  const open = (who: string, revision: string) =>
+    run('show', `${revision}:secret/password`, '--key-file', `${who}.key`);
+  expect((await open('bob', 'latest')).stdout).toBe(`${canary}\n`);
+  expect((await open('alice', 'latest')).status).toBe(12);
+  expect((await open('alice', 'latest~1')).stdout).toBe(`${canary}\n`);
+
+  // Both keys are in the repository by now, so that no file of keys is needed.
+  configure([alice, bob], '[]');
+  expect((await run('backup', 'app')).status).toBe(0);
+  expect((await open('alice', 'latest')).stdout).toBe((await open('bob', 'latest')).stdout);
+  expect(
+    (await run('keys')).stdout
+      .split('\n')
+      .map((line) => line.slice(0, 40))
+      .sort(),
+  ).toEqual(['', alice, bob].sort());
+  expect(git('fsck', '--strict')).toBe('');
+});
+
+test('a recipient who cannot be encrypted to is told before anything is recorded', async () => {
+  await using space = await workspace([expired]);
+  const { run, configure } = space;
+  expect(await run('backup', 'app')).toMatchObject({
+    status: 13,
+    stderr: expect.stringMatching(new RegExp(`${expired} \\(eve.*expired`)),
+  });
+  configure(['0'.repeat(40)]);
+  expect(await run('backup', 'app')).toMatchObject({ status: 13, stderr: expect.stringContaining('0'.repeat(40)) });
+  expect((await run('log')).status).toBe(0);
+  expect((await run('keys', 'add', 'keys.asc')).status).toBe(13);
+});
+
+test('without a key it is told which values changed, with one how; and a live service is compared by its values', async () => {
+  await using space = await workspace();
+  const { run, write } = space;
+  await run('backup', 'app');
+  write('secret/password', 'other');
+  expect(await run('diff', 'latest', 'app', '--exit-code', '--key-file', 'alice.key')).toMatchObject({
+    status: 4,
+    stdout: expect.stringContaining('~ secret/password'),
+  });
+  await run('backup', 'app');
+  const without = await run('diff');
+  expect(without).toMatchObject({ status: 0, stdout: expect.stringContaining('~ secret/password') });
+  expect(without.stdout).not.toContain('other');
+  expect((await run('diff', '--key-file', 'alice.key')).stdout).toContain(`-${canary}\n    +other`);
+  expect(await run('diff', 'latest', 'app', '--exit-code', '--key-file', 'alice.key')).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('0 added, 0 changed, 0 removed'),
+  });
+  expect((await run('ls', '-l')).stdout).toContain(' encrypted  secret/password');
+  expect((await run('log', 'secret/password')).stdout).toContain('changed');
+});
+
+test('ciphertexts that change places are found before anything is restored', async () => {
+  await using space = await workspace();
+  const { path, run, git } = space;
+  await run('backup', 'app');
+  const tree = (name: string) => git('rev-parse', `main:${name}`);
+  const swapped = execFileSync('git', ['-C', join(path, 'snapshots.git'), 'mktree'], {
+    input: `040000 tree ${tree('app/secret/deep')}\tdeep\n100644 blob ${tree('app/secret/deep/token.gpg')}\tpassword.gpg\n`,
+  })
+    .toString()
+    .trim();
+  const replace = (parent: string, name: string, oid: string) =>
+    execFileSync('git', ['-C', join(path, 'snapshots.git'), 'mktree'], {
+      input: git('ls-tree', parent).replace(new RegExp(`tree [0-9a-f]{40}\\t${name}$`, 'm'), `tree ${oid}\t${name}`),
+    })
+      .toString()
+      .trim();
+  const top = replace('main', 'app', replace('main:app', 'secret', swapped));
+  const commit = git('-c', 'user.name=x', '-c', 'user.email=x@y', 'commit-tree', top, '-p', 'main', '-m', 'x');
+  git('update-ref', 'refs/heads/main', commit);
+  mkdirSync(join(path, 'target'));
+  expect(await run('restore', 'latest', 'dir:target', '--key-file', 'alice.key')).toMatchObject({
+    status: 5,
+    stderr: expect.stringContaining('belongs to another node'),
+  });
+  expect(readdirSync(join(path, 'target'))).toEqual([]);
+});
+
+test('no plain value of a hidden node reaches the repository, an error or an argument', async () => {
+  await using space = await workspace();
+  const { path, run, write } = space;
+  const said: string[] = [];
+  for (const round of [1, 2, 3]) {
+    write('secret/password', `${canary} ${round}`);
+    for (const args of [
+      ['backup', 'app'],
+      ['diff'],
+      ['log'],
+      ['ls', '-l'],
+      ['check'],
+      ['restore', 'latest', 'app', '-n'],
+    ]) {
+      const { stdout, stderr } = await run(...args);
+      said.push(stdout, stderr);
+    }
+  }
+  execFileSync('git', ['-C', join(path, 'snapshots.git'), 'repack', '-A', '-d', '-q', '--unpack-unreachable=now']);
+  for (const text of said) expect(text).not.toContain('canary');
+  const blobs = execFileSync('git', ['-C', join(path, 'snapshots.git'), 'cat-file', '--batch', '--batch-all-objects']);
+  expect(blobs.includes(canary)).toBe(false);
+  // grep finds nothing, and says so with its status.
+  expect(() => execFileSync('grep', ['-raF', canary, join(path, 'snapshots.git')], { stdio: 'pipe' })).toThrow();
+});
+
+test('the drill: a clone, git, gpg and a shell rebuild the tree', async () => {
+  await using space = await workspace();
+  const { path, run } = space;
+  await run('backup', 'app');
+  const script = `
+    set -e
+    git clone -q snapshots.git clone
+    cd clone/app
+    find . -name '*.gpg' | while read -r file; do
+      gpg --batch --quiet --decrypt "$file" >"\${file%.gpg}"
+      rm "$file"
+    done
+    rm %store.json
+  `;
+  execFileSync('bash', ['-c', script], { cwd: path, env: { ...process.env, GNUPGHOME: gnupg.home }, stdio: 'pipe' });
+  expect(() => execFileSync('diff', ['-r', 'clone/app', 'live'], { cwd: path, stdio: 'pipe' })).not.toThrow();
+});

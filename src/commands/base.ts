@@ -6,6 +6,7 @@ import type { Surroundings } from '../operations/connect.ts';
 import { type Decryptor, lazyDecryptor } from '../operations/lazy-decryptor.ts';
 import { repositoryPlace } from '../operations/place.ts';
 import { openPrinter, type Printer } from '../report/printer.ts';
+import { type Style, styleFor } from '../report/style.ts';
 import { askPassphrase } from './passphrase.ts';
 
 /** What the program gives every verb beside its arguments. */
@@ -33,6 +34,10 @@ export abstract class BaseCommand extends Command<Context> {
   config = Option.String('--config', { description: 'The configuration file (else treekeeper.yaml here or above)' });
   json = Option.Boolean('--json', false, { description: 'Print lines of JSON' });
   quiet = Option.Boolean('-q,--quiet', false, { description: 'No talk and no progress on stderr' });
+  color = Option.String('--color', {
+    description: 'As --color=auto (on a terminal, unless NO_COLOR is set: the default), always or never',
+    tolerateBoolean: true,
+  });
   keyFile = Option.String('--key-file', {
     description: 'The OpenPGP secret key for encrypted values (else TREEKEEPER_KEY_FILE, else gpg)',
   });
@@ -42,9 +47,12 @@ export abstract class BaseCommand extends Command<Context> {
   protected abstract run(session: Session): Promise<number | undefined>;
 
   override async execute(): Promise<number> {
-    const { stdout, stderr, signal } = this.context;
-    const printer = openPrinter({ stdout, stderr }, { json: this.json, quiet: this.quiet });
+    const { stdout, stderr, env, signal } = this.context;
+    const open = (style?: Style) =>
+      openPrinter({ stdout, stderr }, { json: this.json, quiet: this.quiet, ...(style && { style }) });
+    let printer = open();
     try {
+      printer = open(styleFor(colorWord(this.color), stdout, env));
       return (await this.run(await this.openSession(printer))) ?? 0;
     } catch (thrown) {
       printer.progress('');
@@ -86,6 +94,11 @@ export abstract class BaseCommand extends Command<Context> {
       config?.repository === undefined ? directory : config.directory,
     );
   }
+}
+
+/** `--color` and `--no-color` without a word are what git takes them for. */
+function colorWord(option: string | boolean | undefined): string | undefined {
+  return typeof option === 'boolean' ? (option ? 'always' : 'never') : option;
 }
 
 /** A stopped run is told as such, whatever it was that noticed first. */

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { exitCodes, type TreekeeperError } from '../errors.ts';
 import { bytesToJson } from '../snapshot/bytes.ts';
+import { plain, type Style } from './style.ts';
 
 /**
  * One thing that a verb found or did, as data. In JSON it is one line with `type` first; bytes become text or
@@ -11,6 +12,8 @@ export type Report = { readonly type: string; readonly [field: string]: unknown 
 /** Where a verb says what it has to say. stdout is data, stderr is talk. */
 export interface Printer {
   readonly json: boolean;
+  /** How text that is data looks; it does nothing where there is no colour. Talk has none. */
+  readonly style: Style;
   /** Data: as a line of JSON, or as `text` (one or more lines, without the last newline; `undefined` prints nothing). */
   print(report: Report, text: string | undefined): void;
   /** Data as raw bytes. */
@@ -31,7 +34,10 @@ export interface Streams {
 }
 
 /** Talk on stderr is the same for both forms of data. */
-export function openPrinter({ stdout, stderr }: Streams, { json, quiet }: { json: boolean; quiet: boolean }): Printer {
+export function openPrinter(
+  { stdout, stderr }: Streams,
+  { json, quiet, style = plain }: { json: boolean; quiet: boolean; style?: Style },
+): Printer {
   let shown = 0;
   const clear = () => {
     if (shown > 0) stderr.write(`\r${' '.repeat(shown)}\r`);
@@ -44,6 +50,7 @@ export function openPrinter({ stdout, stderr }: Streams, { json, quiet }: { json
 
   return {
     json,
+    style,
 
     print(report, text) {
       clear();

@@ -16,7 +16,7 @@ import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type T
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
-import { commitChange, contended, mostTries, readTip } from './commit-store.ts';
+import { commitChanges, contended, mostTries, readTip } from './commit-store.ts';
 import { type Guard, guardIdentity, guardRemoval, guardRevision } from './guards.ts';
 import { type Moment, storeTrees } from './history.ts';
 import { type Policy, withRestarts } from './read.ts';
@@ -198,7 +198,7 @@ async function commitTaken(
       message,
       ...(encryption && { keys: encryption.newKeys }),
     };
-    const commit = await commitChange(repository, reader, writer, tip, change);
+    const commit = await commitChanges(repository, reader, writer, tip, [change]);
     if (commit !== undefined) {
       return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
     }

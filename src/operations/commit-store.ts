@@ -4,7 +4,14 @@ import type { PackWriter } from '../git/pack-writer.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { moveBranch } from '../git/refs.ts';
 import type { Repository } from '../git/repository.ts';
-import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry } from '../snapshot/objects.ts';
+import {
+  directoryMode,
+  fileMode,
+  type ObjectSink,
+  type Oid,
+  type TreeEntry,
+  type TreeSource,
+} from '../snapshot/objects.ts';
 import { encodeTree } from '../snapshot/tree.ts';
 import { type Moment, readMoment } from './history.ts';
 import { keysName } from './public-keys.ts';
@@ -13,8 +20,8 @@ import { gitAttributes, repositoryReadme } from './root-files.ts';
 /** One change of a branch: a store's new tree, or only the files that every repository has. */
 export interface BranchChange {
   readonly store?: { readonly name: string; readonly tree: Oid };
-  /** Public keys to be kept in the repository: armored, by fingerprint. */
-  readonly keys?: ReadonlyMap<string, Uint8Array>;
+  /** Public keys to be kept in the repository, armored, by fingerprint; `undefined` for one to be taken out. */
+  readonly keys?: ReadonlyMap<string, Uint8Array | undefined>;
   readonly message: string;
 }
 
@@ -25,36 +32,40 @@ export async function readTip(reader: ObjectReader, repository: Repository): Pro
 }
 
 /**
- * Puts a change on `tip` as one commit and moves the branch there, once the writer has made everything durable. Answers
- * the new commit, or `undefined` where the branch was no longer at `tip`: nothing happened then but objects that nobody
- * refers to. The writer is spent either way.
+ * Puts changes on `tip`, one commit each, and moves the branch to the last of them at once, when the writer has made
+ * everything durable. Answers that commit, or `undefined` where the branch was no longer at `tip`: nothing happened then but
+ * objects that nobody refers to. The writer is spent either way.
  */
-export async function commitChange(
+export async function commitChanges(
   repository: Repository,
   reader: ObjectReader,
   writer: PackWriter,
   tip: Moment | undefined,
-  { store, keys, message }: BranchChange,
+  changes: readonly BranchChange[],
 ): Promise<Oid | undefined> {
   const entries = new Map<string, TreeEntry>();
   for (const entry of tip ? await reader.readTree(tip.commit.tree) : rootFiles(writer)) entries.set(entry.name, entry);
-  if (keys && keys.size > 0) entries.set(keysName, await withKeys(reader, writer, entries.get(keysName), keys));
-  if (store) entries.set(store.name, { mode: directoryMode, name: store.name, oid: store.tree });
-
+  const source = writer.over(reader);
   const identity = await committerIdentity(repository);
-  const commit = writer.commit(
-    encodeCommit({
-      tree: writer.tree(encodeTree([...entries.values()])),
-      parents: tip ? [tip.oid] : [],
-      author: identity,
-      time: commitTime(tip?.commit.committer.time),
-      message,
-    }),
-  );
+  let time = commitTime(tip?.commit.committer.time);
+  let parent = tip?.oid;
+  let message = '';
+  for (const change of changes) {
+    const { store, keys } = change;
+    if (keys && keys.size > 0)
+      setOrRemove(entries, keysName, await withKeys(source, writer, entries.get(keysName), keys));
+    if (store) entries.set(store.name, { mode: directoryMode, name: store.name, oid: store.tree });
+    const tree = writer.tree(encodeTree([...entries.values()]));
+    const parents = parent === undefined ? [] : [parent];
+    message = change.message;
+    parent = writer.commit(encodeCommit({ tree, parents, author: identity, time, message }));
+    time = commitTime(time);
+  }
   await writer.finish();
 
+  if (parent === undefined) throw new Error('there is nothing to commit');
   const subject = message.split('\n', 1)[0] ?? '';
-  return (await moveBranch(repository, tip?.oid, commit, `treekeeper: ${subject}`)) ? commit : undefined;
+  return (await moveBranch(repository, tip?.oid, parent, `treekeeper: ${subject}`)) ? parent : undefined;
 }
 
 /** How often a branch that others move at the same time is tried again. Each try costs two objects. */
@@ -71,19 +82,26 @@ export function contended({ branch }: Repository): TreekeeperError {
   );
 }
 
+/** The directory of public keys with some of them replaced, added or taken out; `undefined` where none is left. */
 async function withKeys(
-  reader: ObjectReader,
+  source: TreeSource,
   sink: ObjectSink,
   before: TreeEntry | undefined,
-  keys: ReadonlyMap<string, Uint8Array>,
-): Promise<TreeEntry> {
+  keys: NonNullable<BranchChange['keys']>,
+): Promise<TreeEntry | undefined> {
   const files = new Map<string, TreeEntry>();
-  for (const entry of before ? await reader.readTree(before.oid) : []) files.set(entry.name, entry);
+  for (const entry of before ? await source.readTree(before.oid) : []) files.set(entry.name, entry);
   for (const [fingerprint, key] of keys) {
     const name = `${fingerprint}.asc`;
-    files.set(name, { mode: fileMode, name, oid: sink.blob(key) });
+    setOrRemove(files, name, key && { mode: fileMode, name, oid: sink.blob(key) });
   }
+  if (files.size === 0) return undefined;
   return { mode: directoryMode, name: keysName, oid: sink.tree(encodeTree([...files.values()])) };
+}
+
+function setOrRemove(entries: Map<string, TreeEntry>, name: string, entry: TreeEntry | undefined): void {
+  if (entry) entries.set(name, entry);
+  else entries.delete(name);
 }
 
 function rootFiles(sink: ObjectSink): TreeEntry[] {

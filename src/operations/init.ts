@@ -4,7 +4,7 @@ import { openReader } from '../git/open-reader.ts';
 import { openPackWriter } from '../git/pack-writer.ts';
 import { createRepository, type Repository } from '../git/repository.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { commitChange, contended } from './commit-store.ts';
+import { commitChanges, contended } from './commit-store.ts';
 
 /** Makes a repository whose first commit holds the files that explain it. Throws where there is anything at `path`. */
 export async function initRepository(path: string, branch?: string): Promise<{ repository: Repository; commit: Oid }> {
@@ -12,9 +12,9 @@ export async function initRepository(path: string, branch?: string): Promise<{ r
   await using _lock = await acquireLock(repository);
   await using reader = await openReader(repository);
   const writer = openPackWriter(repository, new OidSet());
-  const commit = await commitChange(repository, reader, writer, undefined, {
-    message: 'start a repository of snapshots\n',
-  });
+  const commit = await commitChanges(repository, reader, writer, undefined, [
+    { message: 'start a repository of snapshots\n' },
+  ]);
   if (commit === undefined) throw contended(repository);
   return { repository, commit };
 }

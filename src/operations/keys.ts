@@ -5,7 +5,7 @@ import { OidSet } from '../git/oid-set.ts';
 import { openReader } from '../git/open-reader.ts';
 import { openPackWriter } from '../git/pack-writer.ts';
 import type { Repository } from '../git/repository.ts';
-import { commitChange, contended, readTip } from './commit-store.ts';
+import { commitChanges, contended, readTip } from './commit-store.ts';
 import type { OpenRepository } from './open.ts';
 import { repositoryKeys } from './public-keys.ts';
 
@@ -42,10 +42,8 @@ export async function addKeys(repository: Repository, file: Uint8Array): Promise
   const content = new Map(keys.map((key) => [key.getFingerprint().toUpperCase(), Buffer.from(armor(key))]));
   const message = `keys: ${fingerprints.join(', ')}\n`;
   const writer = openPackWriter(repository, new OidSet());
-  const commit = await commitChange(repository, reader, writer, await readTip(reader, repository), {
-    keys: content,
-    message,
-  });
+  const tip = await readTip(reader, repository);
+  const commit = await commitChanges(repository, reader, writer, tip, [{ keys: content, message }]);
   if (commit === undefined) throw contended(repository);
   return keys.map((key) => ({
     fingerprint: key.getFingerprint().toUpperCase(),

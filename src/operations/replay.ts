@@ -3,9 +3,10 @@ import { isAncestor, listCommits, mergeBase, writeObjects } from '../git/graph.t
 import { objectId } from '../git/pack.ts';
 import type { ObjectReader, ObjectType } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
-import { fileMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
+import { directoryMode, fileMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { decodeTree, encodeTree } from '../snapshot/tree.ts';
 import { readMoment } from './history.ts';
+import { keysName } from './public-keys.ts';
 
 /** What is known of a remote's branch. */
 export interface RemoteState {
@@ -63,7 +64,7 @@ export async function replay(
     // The first commit of a history has the files that explain it, which the other has too, perhaps newer.
     if (parent === undefined) for (const { name, mode } of entries.values()) if (mode === fileMode) after.delete(name);
     entries = withChanges(entries, before, after);
-    const content = encodeTree([...entries.values()]);
+    const content = encodeTop(entries);
     if (objectId('tree', content) === tree) continue;
 
     tree = write('tree', content);
@@ -74,11 +75,25 @@ export async function replay(
   await writeObjects(repository, written);
   return oid;
 
+  /** The entries at the top; public keys each for itself, so that what several hosts added stays together. */
   async function topOf(tree: Oid): Promise<Map<string, TreeEntry>> {
-    const { content } = await reader.read(tree);
-    return new Map(decodeTree(content).map((entry) => [entry.name, entry]));
+    const top = new Map<string, TreeEntry>();
+    for (const entry of decodeTree((await reader.read(tree)).content)) {
+      if (entry.name !== keysName || entry.mode !== directoryMode) top.set(entry.name, entry);
+      else for (const key of decodeTree((await reader.read(entry.oid)).content)) top.set(keysPrefix + key.name, key);
+    }
+    return top;
+  }
+
+  function encodeTop(top: Entries): Uint8Array {
+    const [outside, keys]: [TreeEntry[], TreeEntry[]] = [[], []];
+    for (const [name, entry] of top) (name.startsWith(keysPrefix) ? keys : outside).push(entry);
+    if (keys.length > 0) outside.push({ mode: directoryMode, name: keysName, oid: write('tree', encodeTree(keys)) });
+    return encodeTree(outside);
   }
 }
+
+const keysPrefix = `${keysName}/`;
 
 type Entries = ReadonlyMap<string, TreeEntry>;
 

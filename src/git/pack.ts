@@ -29,6 +29,9 @@ const shortest = 160;
 /** The largest content that one stored block of a zlib stream can hold is larger than that (RFC 1951, 3.2.4). */
 const storedOverhead = 2 + 5 + 4;
 
+/** What cannot be compressed grows by less, but where it is large. */
+const headroom = 64;
+
 /** One pack in the making, in memory: the objects of a run, or a part of them. */
 export interface PackChunk {
   readonly objects: number;
@@ -90,7 +93,9 @@ export function packChunk(expected: number): PackChunk {
         writeStored(content);
         return;
       }
-      const deflated = deflateSync(content, { level: constants.Z_BEST_SPEED });
+      // Room for the result at once: what zlib takes by itself, 16 KiB a piece, costs a fifth of the time.
+      const chunkSize = content.length + headroom;
+      const deflated = deflateSync(content, { level: constants.Z_BEST_SPEED, chunkSize });
       reserve(10 + deflated.length);
       writeHeader(type, content.length);
       bytes.set(deflated, size);

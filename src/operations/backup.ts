@@ -100,14 +100,15 @@ async function attempt(
       sink,
       sealer,
       previous: last?.snapshot,
-      seen,
+      trees: seen?.trees,
       ...(writer && { drain: writer.drain }),
     }));
     const taken = await takeSnapshot(service, policy, destination, { signal, onProgress });
     const result = await commitTaken(repository, reader, source, taken, await preparing, options);
     const isWhole = !options.dryRun && result.unreadable.length === 0 && result.report.hidden === undefined;
     if (result.status === 'created') await (await preparing).sealer?.save();
-    if (isWhole) await writeSeen(repository, source.store, { tree: taken.tree, digest: taken.digest });
+    const isKnown = (await preparing).seen?.tree === taken.tree;
+    if (isWhole && !isKnown) await writeSeen(repository, source.store, { tree: taken.tree, trees: taken.known });
     return result;
   } finally {
     const prepared = await preparing.catch(() => undefined);
@@ -119,7 +120,7 @@ async function attempt(
 interface Prepared {
   readonly tip: Moment | undefined;
   readonly last: LastSnapshot | undefined;
-  /** What was read when the last snapshot was made, where this host made it. */
+  /** What this host knows of the last snapshot, where it made it. */
   readonly seen: Seen | undefined;
   readonly identity: Identity;
   readonly sink: ReadableSink;

@@ -1,40 +1,44 @@
-import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Repository } from '../git/repository.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { version } from '../version.ts';
+import { readCache, writeCache } from './cache-file.ts';
 
-/** What was read when the store's tree was made: if the same is read again, it makes the same tree. */
+/** Trees by the digest of the nodes that they were made of: if the same is read again, it makes the same tree. */
+export type KnownTrees = ReadonlyMap<string, Oid>;
+
+/** What is known from the last snapshot of a store. */
 export interface Seen {
+  /** The tree of that snapshot. All that are known are in it, or it itself. */
   readonly tree: Oid;
-  readonly digest: string;
+  readonly trees: KnownTrees;
 }
 
-/*
- * A local cache beside the lock, never pushed. Losing it, or finding nonsense in it, costs the time of building a tree:
- * both fields have to agree with what is there before anything is taken from it.
- */
-function pathOf({ gitDir }: Repository, store: string): string {
-  return join(gitDir, 'treekeeper', `seen-${store}.json`);
-}
+/** Another version of treekeeper may make another tree of the same. */
+const kind = `treekeeper seen 2 ${version}`;
+const digestSize = 32;
+const oidSize = 20;
 
+const nameOf = (store: string) => `seen-${store}`;
+
+/** What this host remembers of a store's last snapshot, or `undefined`. */
 export async function readSeen(repository: Repository, store: string): Promise<Seen | undefined> {
-  try {
-    const { tree, digest } = JSON.parse(await readFile(pathOf(repository, store), 'utf8'));
-    return typeof tree === 'string' && typeof digest === 'string' ? { tree, digest } : undefined;
-  } catch {
-    return undefined;
+  const content = await readCache(repository, nameOf(store), kind);
+  if (!content || content.length % (digestSize + oidSize) !== oidSize) return undefined;
+  const trees = new Map<string, Oid>();
+  for (let at = oidSize; at < content.length; at += digestSize + oidSize) {
+    const end = at + digestSize;
+    trees.set(content.toString('latin1', at, end), content.toString('hex', end, end + oidSize));
   }
+  return { tree: content.toString('hex', 0, oidSize), trees };
 }
 
-/** To be called under the lock. A cache that cannot be written is one that is not there. */
-export async function writeSeen(repository: Repository, store: string, seen: Seen): Promise<void> {
-  const path = pathOf(repository, store);
-  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
-  try {
-    await writeFile(temporary, `${JSON.stringify(seen)}\n`, { mode: 0o600, flag: 'wx' });
-    await rename(temporary, path);
-  } catch {
-    await rm(temporary, { force: true }).catch(() => {});
+/** To be called under the lock. */
+export async function writeSeen(repository: Repository, store: string, { tree, trees }: Seen): Promise<void> {
+  const content = Buffer.allocUnsafe(oidSize + trees.size * (digestSize + oidSize));
+  let at = content.write(tree, 'hex');
+  for (const [digest, oid] of trees) {
+    at += content.write(digest, at, 'latin1');
+    at += content.write(oid, at, 'hex');
   }
+  await writeCache(repository, nameOf(store), kind, [content]);
 }

@@ -1,18 +1,18 @@
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
 import { buildTree, type TreeBuilder } from '../snapshot/build.ts';
-import type { Value } from '../snapshot/directory.ts';
+import type { Child, Value } from '../snapshot/directory.ts';
 import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
-import { version } from '../version.ts';
-import { contentDigest } from './content-digest.ts';
+import { knowDirectories } from './known-directories.ts';
+import { knowWhole } from './known-whole.ts';
 import { type Policy, type ReadResult, readService } from './read.ts';
 import type { Sealer } from './seal.ts';
-import type { Seen } from './seen.ts';
+import type { KnownTrees } from './seen.ts';
 
 /** A service as it was just read, as the tree of a store. */
 export interface Taken {
@@ -21,8 +21,8 @@ export interface Taken {
   /** Nodes in the tree, those that were carried forward included. */
   readonly nodes: number;
   readonly result: ReadResult;
-  /** Of everything that was read. */
-  readonly digest: string;
+  /** What is worth knowing when the next snapshot is taken. */
+  readonly known: KnownTrees;
 }
 
 /** Where a snapshot goes to, and what it follows. */
@@ -30,21 +30,17 @@ export interface Destination {
   readonly sink: ObjectSink;
   /** The store as it was last, if it was. */
   readonly previous: Snapshot | undefined;
-  /** What was read when the previous tree was made, where that is known. */
-  readonly seen?: Seen | undefined;
+  /** Trees that are in it, where it is known what they were made of. */
+  readonly trees?: KnownTrees | undefined;
   /** Encrypts values on their way to the sink, where some are to be. */
   readonly sealer?: Pick<Sealer, 'applies' | 'seal'> | undefined;
   /** Waits until the sink can take more. */
   drain?(): Promise<void> | undefined;
 }
 
-/** Nodes of at most so many bytes wait until it is known whether anything changed at all. */
-const mostWaiting = 64 * 1024 * 1024;
-
 /**
  * Reads a service into a tree. What cannot be read stands as it was in `previous`, and is listed in the result; nothing
- * is ever taken for deleted because it could not be read. Where exactly the same was read before, the tree is the same and
- * is not built. The service is asked while the destination is still being made ready. Throws as `readService` does.
+ * is ever taken for deleted because it could not be read. Where the same was read before, the tree is the same and is not built. The service is asked while the destination is still being made ready. Throws as `readService` does.
  */
 export async function takeSnapshot(
   service: Service,
@@ -54,41 +50,31 @@ export async function takeSnapshot(
 ): Promise<Taken> {
   const manifest: Manifest = { service: service.traits.kind, root: service.root, ...policy };
   const manifestBytes = encodeManifest(manifest);
-  // Another version of treekeeper may make another tree of the same.
-  const digest = contentDigest(Buffer.concat([Buffer.from(`${version}\n`), manifestBytes]));
-  const starting = Promise.resolve(destination).then((ready) => startTree(service, ready, onProgress));
-  const visitor = starting.then(({ node, ...rest }) => ({
-    ...rest,
-    node(found: Node) {
-      digest.add(found);
-      node(found);
-    },
-  }));
+  const visitor = Promise.resolve(destination).then((ready) => startTree(service, ready, manifestBytes, onProgress));
   const result = await readService(service, policy, visitor, {
     ...(signal && { signal }),
     ...(onProgress && { onHeld: onProgress }),
   });
-
-  const content = digest.finish();
-  const { tree, nodes } = await (await starting).finish(manifestBytes, content);
-  return { tree, manifest, nodes, result, digest: content };
+  return { ...(await (await visitor).finish()), manifest, result };
 }
 
-/** Takes nodes as they come. They wait where the tree may turn out to be known, and are built into a tree else. */
+/** Takes nodes as they come. They wait where a tree of them may turn out to be known, and are built into one else. */
 function startTree(
   { traits: { kind, ordered }, root }: Service,
-  { sink, previous, seen, sealer, drain }: Destination,
+  { sink, previous, trees, sealer, drain }: Destination,
+  manifest: Uint8Array,
   onProgress: ((nodes: number) => void) | undefined,
 ) {
   const input = { layout: layouts[kind], root, sink };
   let builder = buildTree({ ...input, ordered });
   const attributesOf = attributesWriter(sink);
-  let waiting: Node[] | undefined = seen && [];
-  let bytes = 0;
-  let carried = 0;
+  let shortcut =
+    ordered && !sealer
+      ? knowDirectories(trees, { sink, builder, build, leaf: leafOf })
+      : knowWhole(trees, manifest, build);
+  let came = 0;
   /** The keys that came, where others may be hidden. */
   let shown: Set<string> | undefined;
-
   /** Nodes behind one whose value has to be encrypted, that one first: their order stays. */
   let unsealed: Node[] = [];
 
@@ -104,6 +90,11 @@ function startTree(
     builder.add(key, stored, attributesOf(attributes));
   }
 
+  function leafOf({ value, attributes }: Node): Child {
+    const oid = sink.blob(value ?? new Uint8Array());
+    return { tree: undefined, value: { oid, encrypted: false }, attributes: attributesOf(attributes) };
+  }
+
   async function seal(): Promise<void> {
     const nodes = unsealed;
     for (const node of nodes) {
@@ -113,31 +104,23 @@ function startTree(
     unsealed = [];
   }
 
-  function stopWaiting(): void {
-    const nodes = waiting ?? [];
-    waiting = undefined;
-    for (const node of nodes) build(node);
-  }
-
   return {
     node(node: Node) {
-      if (!waiting) return build(node);
-      waiting.push(node);
-      bytes += node.key.length + (node.value?.length ?? 0);
-      if (bytes > mostWaiting) stopWaiting();
+      came += 1;
+      shortcut.add(node);
     },
 
     async unreadable(item: Unreadable) {
-      stopWaiting();
+      shortcut.release();
       await seal();
-      if (previous) carried += await carryForward(item, previous, builder);
+      if (previous) await carryForward(item, previous, builder);
     },
 
     hidden() {
-      stopWaiting();
       shown = new Set();
       // What was hidden comes at the very end, whatever its place.
       builder = buildTree({ ...input, ordered: false });
+      shortcut = knowWhole(undefined, manifest, build);
     },
 
     async pause(nodes: number) {
@@ -146,12 +129,13 @@ function startTree(
       await drain?.();
     },
 
-    async finish(manifest: Uint8Array, digest: string): Promise<{ tree: Oid; nodes: number }> {
-      if (waiting && seen?.digest === digest) return { tree: seen.tree, nodes: waiting.length };
-      stopWaiting();
+    async finish(): Promise<Pick<Taken, 'tree' | 'nodes' | 'known'>> {
+      const same = shortcut.finish();
+      if (same !== undefined) return { tree: same, nodes: came, known: shortcut.known(same) };
       await seal();
       if (shown && previous) await keepHidden(shown, previous, builder);
-      return { tree: builder.finish(sink.blob(manifest)), nodes: builder.count + carried };
+      const tree = builder.finish(sink.blob(manifest));
+      return { tree, nodes: builder.count, known: shortcut.known(tree) };
     },
   };
 }
@@ -176,15 +160,14 @@ function attributesWriter(sink: ObjectSink): (attributes: Attributes | undefined
   };
 }
 
-/** Puts what an earlier snapshot has for an unreadable item into the tree. Answers how many nodes the builder did not count. */
-async function carryForward({ key, subtree }: Unreadable, previous: Snapshot, builder: TreeBuilder): Promise<number> {
+/** Puts what an earlier snapshot has for an unreadable item into the tree. */
+async function carryForward({ key, subtree }: Unreadable, previous: Snapshot, builder: TreeBuilder): Promise<void> {
   const found = await findNode(previous, key);
   if (subtree && found.subtree !== undefined) {
     let nodes = 0;
     await walkSnapshot(previous, () => (nodes += 1), key);
-    builder.graft(key, found.subtree);
-    return nodes;
+    builder.graft(key, found.subtree, nodes);
+  } else if (found.entry) {
+    builder.add(key, found.entry.value, found.entry.attributes);
   }
-  if (found.entry) builder.add(key, found.entry.value, found.entry.attributes);
-  return 0;
 }

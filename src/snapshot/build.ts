@@ -20,8 +20,10 @@ export interface TreeBuilder {
   readonly count: number;
   /** A node with its value (`null`: without data) and attributes, both already in the sink. */
   add(key: Uint8Array, value: Value | null, attributes: Oid | undefined): void;
-  /** Everything at and below `key`, as it lies in an earlier snapshot at the same place. */
-  graft(key: Uint8Array, tree: Oid): void;
+  /** Everything at and below `key`, as it lies in a tree already: so many nodes. */
+  graft(key: Uint8Array, tree: Oid, nodes: number): void;
+  /** Whether a whole directory can be grafted at `key`: it is not the store's own, and nothing was added at or below it. */
+  isFree(key: Uint8Array): boolean;
   /** The tree of the whole store, with its manifest. The builder is spent afterwards. */
   finish(manifest: Oid): Oid;
 }
@@ -112,8 +114,16 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
       slot.attributes = attributes;
     },
 
-    graft(key, tree) {
+    graft(key, tree, nodes) {
+      count += nodes;
       slotFor(latin1(key)).tree = tree;
+    },
+
+    isFree(key) {
+      const { relative: isRelative, segments } = placeIn(latin1(key));
+      let slot: Slot | undefined = isRelative ? relative.top : absolute.top;
+      for (const segment of segments) slot = slot?.children?.get(segment);
+      return segments.length > 0 && (slot === undefined || isEmpty(slot));
     },
 
     finish(manifest) {
@@ -144,6 +154,10 @@ function newTrie(): Trie {
 
 function newSlot(): Slot {
   return { value: undefined, attributes: undefined, children: undefined, tree: undefined };
+}
+
+function isEmpty({ value, attributes, children, tree }: Slot): boolean {
+  return [value, attributes, children, tree].every((part) => part === undefined);
 }
 
 function childOf(parent: Slot, segment: string): Slot {

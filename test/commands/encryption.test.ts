@@ -91,7 +91,7 @@ test('an unchanged value keeps its ciphertext, without any secret key on the hos
   await run('backup', 'app');
   const before = git('rev-parse', 'main');
   expect((await run('backup', 'app')).stdout).toContain('app: no change');
-  rmSync(join(path, 'snapshots.git/treekeeper/seen-app.json'));
+  rmSync(join(path, 'snapshots.git/treekeeper/seen-app'));
   expect((await run('backup', 'app')).stdout).toContain('app: no change');
   expect(git('rev-parse', 'main')).toBe(before);
 
@@ -117,7 +117,7 @@ test('the cache lost, cut off or damaged costs one commit that says so, and neve
     Buffer.from('other'),
   ]) {
     writeFileSync(tags, content);
-    rmSync(join(path, 'snapshots.git/treekeeper/seen-app.json'), { force: true });
+    rmSync(join(path, 'snapshots.git/treekeeper/seen-app'), { force: true });
     const again = await run('backup', 'app');
     expect(again).toMatchObject({ status: 0, stdout: expect.stringContaining('0 added, 2 changed') });
     expect(again.stderr).toContain('2 values were encrypted anew');

@@ -7,6 +7,7 @@ import { openRepository } from '../../src/git/repository.ts';
 import { backup } from '../../src/operations/backup.ts';
 import { contentDigest } from '../../src/operations/content-digest.ts';
 import { openForBackup } from '../../src/operations/open.ts';
+import { readSeen, writeSeen } from '../../src/operations/seen.ts';
 import { openDir } from '../../src/services/dir.ts';
 import type { ReadEvent, Service, Unreadable } from '../../src/services/service.ts';
 import { encodeJson } from '../../src/snapshot/attributes.ts';
@@ -148,28 +149,39 @@ test('what was seen before saves work, and decides nothing when it is lost, dama
   mkdirSync(live);
   const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
   const run = async () => (await backup(repository, { store: 's', service: openDir({ path: live }), policy })).status;
-  const cache = join(repository.gitDir, 'treekeeper/seen-s.json');
+  const cache = join(repository.gitDir, 'treekeeper/seen-s');
   const shown = () => execFileSync('git', ['-C', repository.gitDir, 'show', 'main:s/f'], { encoding: 'utf8' });
 
   writeFileSync(join(live, 'f'), 'one');
   expect(await run()).toBe('created');
-  const first = readFileSync(cache, 'utf8');
+  const first = readFileSync(cache);
+  const one = await readSeen(repository, 's');
   expect(await run()).toBe('unchanged');
   writeFileSync(join(live, 'f'), 'two');
   expect(await run()).toBe('created');
   expect(shown()).toBe('two');
 
-  const second = readFileSync(cache, 'utf8');
-  const [one, two] = [JSON.parse(first), JSON.parse(second)];
-  const mixed = [
-    { tree: two.tree, digest: one.digest },
-    { tree: one.tree, digest: two.digest },
-  ].map((seen) => JSON.stringify(seen));
-  const cut = Array.from({ length: 20 }, (_, index) => second.slice(0, Math.floor((second.length * index) / 20)));
-  for (const content of [...cut, ...mixed, first, 'null', '[]', '{"tree":1,"digest":2}']) {
+  const second = readFileSync(cache);
+  const two = await readSeen(repository, 's');
+  const mixed: Buffer[] = [];
+  for (const [tree, trees] of [
+    [two?.tree, one?.trees],
+    [one?.tree, two?.trees],
+  ] as const) {
+    await writeSeen(repository, 's', { tree: tree ?? '', trees: trees ?? new Map() });
+    mixed.push(readFileSync(cache));
+  }
+  const cut = Array.from({ length: 20 }, (_, index) => second.subarray(0, Math.floor((second.length * index) / 20)));
+  const flipped = Buffer.from(second);
+  flipped.writeUInt8(flipped.readUInt8(60) ^ 1, 60);
+  for (const content of [...cut, first, flipped, Buffer.from('other')]) {
     writeFileSync(cache, content);
     expect(await run()).toBe('unchanged');
-    expect(readFileSync(cache, 'utf8')).toBe(second);
+    expect(readFileSync(cache).equals(second)).toBe(true);
+  }
+  for (const content of mixed) {
+    writeFileSync(cache, content);
+    expect(await run()).toBe('unchanged');
   }
 
   // The value of the first snapshot again: the cache of that one must not bring its tree back as if nothing changed.

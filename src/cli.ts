@@ -8,6 +8,8 @@ import { version } from './version.ts';
 const verbs = {
   backup: async () => (await import('./commands/backup.ts')).BackupCommand,
   restore: async () => (await import('./commands/restore.ts')).RestoreCommand,
+  apply: async () => (await import('./commands/apply.ts')).ApplyCommand,
+  verify: async () => (await import('./commands/verify.ts')).VerifyCommand,
   diff: async () => (await import('./commands/diff.ts')).DiffCommand,
   log: async () => (await import('./commands/log.ts')).LogCommand,
   ls: async () => (await import('./commands/ls.ts')).LsCommand,

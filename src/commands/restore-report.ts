@@ -1,46 +1,47 @@
 import type { Done } from '../operations/restore.ts';
 import { formatKey } from '../report/key.ts';
 import type { Printer } from '../report/printer.ts';
+import { countRate } from '../report/rate.ts';
 import { count } from '../snapshot/message.ts';
-import { countVerdicts, type Plan, type Verdict } from '../snapshot/plan.ts';
+import { countVerdicts, type Plan } from '../snapshot/plan.ts';
+import { printSteps, type Words } from './plan-report.ts';
 
-const words: { readonly [verdict in Verdict]: string } = {
+const words: Words = {
   create: '+ create',
-  same: '= same',
   differs: '! differs, kept',
   skipped: '. skipped',
   refused: 'x cannot be created',
   unreadable: '? cannot be read',
 };
 
-/** Every step that is not `same` on a line, then the counts. */
-export function printPlan(plan: Plan, printer: Printer): void {
-  for (const step of plan) {
-    const { verdict, key, reason } = step;
-    const line = `${words[verdict]}: ${formatKey(key)}${reason === undefined ? '' : ` (${reason})`}`;
-    printer.print({ type: 'step', verdict, key, reason }, verdict === 'same' ? undefined : line);
-  }
+/** What a restore would do about every node that is not `same`, then the counts. */
+export function printPlan(plan: Plan, printer: Printer, options: { full: boolean }): Counts {
+  printSteps(plan, words, printer, options);
   const counts = countVerdicts(plan);
   const { create, same, differs, skipped, refused, unreadable } = counts;
   const rest = [`${count(create)} to create`, `${count(same)} same`, `${count(differs)} differ (kept)`];
   if (skipped > 0) rest.push(`${count(skipped)} skipped`);
   if (refused > 0) rest.push(`${count(refused)} cannot be created`);
   if (unreadable > 0) rest.push(`${count(unreadable)} cannot be read`);
-  printer.print({ type: 'plan', ...counts }, `plan: ${rest.join(', ')}`);
+  printer.print({ type: 'plan', ...counts }, printer.style.strong(`plan: ${rest.join(', ')}`));
+  return counts;
 }
 
-type Counts = ReturnType<typeof countVerdicts>;
+export type Counts = ReturnType<typeof countVerdicts>;
 
-/** Tells what became of a plan while it is carried out. `finish` answers whether the service now holds all of it. */
-export function openTally(
-  plan: Counts,
-  printer: Printer,
-): {
+/** Tells what becomes of a plan while it is carried out. */
+export interface Tally {
   add(batch: readonly Done[]): void;
   unsettled(nodes: readonly { readonly key: Uint8Array; readonly reason: string }[]): void;
+  /** Answers whether the service now holds all of it. */
   finish(): boolean;
-} {
+  /** For a run that broke off: how far it came. */
+  breakOff(): void;
+}
+
+export function openTally(plan: Counts, printer: Printer): Tally {
   const tally = { created: 0, appeared: 0, differs: 0, failed: 0, unsettled: 0 };
+  const onProgress = countRate('created', printer.progress, plan.create);
 
   return {
     add(batch) {
@@ -51,7 +52,7 @@ export function openTally(
         else tally[outcome.same ? 'appeared' : 'differs'] += 1;
         printer.print({ type: 'outcome', key, ...outcome }, problem(formatKey(key), outcome));
       }
-      printer.progress(`created ${count(tally.created)} of ${count(plan.create)} nodes`);
+      onProgress(tally.created);
     },
 
     unsettled(nodes) {
@@ -76,10 +77,23 @@ export function openTally(
       if (missing > 0) rest.push(`${count(missing)} could not be created`);
       if (plan.unreadable > 0) rest.push(`${count(plan.unreadable)} could not be read`);
       if (unsettled > 0) rest.push(`${count(unsettled)} lack their final ACL`);
-      printer.print({ type: 'restore', ...plan, ...tally, differs }, `restore: ${rest.join(', ')}`);
+      report(true, differs, `restore: ${rest.join(', ')}`);
       return differs + missing + unsettled + plan.unreadable === 0;
     },
+
+    breakOff() {
+      const { created, appeared, failed } = tally;
+      const done = created + appeared + tally.differs + failed;
+      // Of the nodes that were under way the service may have created some, and said so to nobody.
+      const text = `restore: broke off after ${count(done)} of ${count(plan.create)} nodes, ${count(created)} created`;
+      report(false, plan.differs + tally.differs, `${text}, and perhaps some of those that were under way`);
+    },
   };
+
+  function report(complete: boolean, differs: number, text: string): void {
+    printer.progress('');
+    printer.print({ type: 'restore', complete, ...plan, ...tally, differs }, text);
+  }
 }
 
 function problem(key: string, outcome: Done['outcome']): string | undefined {

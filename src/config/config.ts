@@ -10,6 +10,8 @@ export interface Config {
   readonly repository: string | undefined;
   readonly stores: { readonly [store: string]: StoreConfig };
   readonly remotes: readonly RemoteConfig[];
+  /** A restore that creates more nodes than these asks first. */
+  readonly confirmAbove?: number | undefined;
 }
 
 /** One remote as the file has it. */

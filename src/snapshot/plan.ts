@@ -6,7 +6,9 @@ import type { Entry } from './walk.ts';
  * is kept. `skipped`: it belonged to a running client. `refused`: the service cannot hold it. `unreadable`: whether it is
  * there could not be found out, so it is left alone.
  */
-export type Verdict = 'create' | 'same' | 'differs' | 'skipped' | 'refused' | 'unreadable';
+export type Verdict = (typeof verdicts)[number];
+
+export const verdicts = ['create', 'same', 'differs', 'skipped', 'refused', 'unreadable'] as const;
 
 export interface Step {
   readonly verdict: Verdict;

@@ -1,0 +1,62 @@
+import { Option } from 'clipanion';
+import { TreekeeperError } from '../errors.ts';
+import type { RestoreRequest } from '../operations/plan-restore.ts';
+import { parseKey } from '../report/key.ts';
+import type { PlanOrigin } from '../snapshot/plan-file.ts';
+import { depthFor, parseSnapshotArgument } from './arguments.ts';
+import { BaseCommand, type Session } from './base.ts';
+
+/** A snapshot and a service, both open. Disposing of it closes them. */
+export interface OpenRequest extends AsyncDisposable {
+  readonly request: RestoreRequest;
+  /** From where to where, as a plan keeps it. */
+  readonly origin: PlanOrigin;
+}
+
+/** A verb that holds nodes of a snapshot against a service. */
+export abstract class RequestCommand extends BaseCommand {
+  snapshot = Option.String({ name: 'SNAPSHOT[:KEY]' });
+  service = Option.String({ name: 'SERVICE' });
+  store = Option.String('--store', { description: 'The store, where the repository has several' });
+  key = Option.String('--key', { description: 'Only the nodes at and below this key, as SNAPSHOT:KEY says too' });
+  moves = Option.Array('--map', { description: 'FROM=TO: the nodes at and below FROM belong at TO; may be repeated' });
+  persist = Option.Boolean('--persist-ephemeral', false, {
+    description: 'Nodes that belonged to running clients too, as ordinary ones',
+  });
+  full = Option.Boolean('--full', false, { description: 'Tell every node, however many' });
+
+  protected async open({ repositoryPath, surroundings }: Session): Promise<OpenRequest> {
+    const [{ connect }, { locate }, { openForReading }, { parseMove }] = await Promise.all([
+      import('../operations/connect.ts'),
+      import('../operations/revision.ts'),
+      import('../operations/open.ts'),
+      import('../operations/relocate.ts'),
+    ]);
+    const { revision, key } = parseSnapshotArgument(this.snapshot);
+    if (key && this.key !== undefined) throw new TreekeeperError('usage', 'SNAPSHOT:KEY and --key both name a key');
+    const below = this.key === undefined ? key : parseKey(this.key);
+    const moves = (this.moves ?? []).map((text) => parseMove(text, parseKey));
+
+    const opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
+    const { reader, repository } = opened;
+    const { snapshot, moment } = await locate(reader, repository, revision, this.store);
+    const { service } = await connect(this.service, surroundings);
+    const { source, cluster } = await service.identity();
+    const { decryptor } = surroundings;
+    const persistEphemeral = this.persist;
+    return {
+      request: { snapshot, service, below, moves, persistEphemeral, ...(decryptor && { decryptor }) },
+      origin: {
+        store: snapshot.store,
+        snapshot: moment.oid,
+        tree: snapshot.tree,
+        service: surroundings.config?.stores[this.service] ? this.service : source,
+        ...{ source, cluster, below, moves, persistEphemeral },
+      },
+      async [Symbol.asyncDispose]() {
+        await service[Symbol.asyncDispose]();
+        await opened[Symbol.asyncDispose]();
+      },
+    };
+  }
+}

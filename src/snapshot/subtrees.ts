@@ -1,0 +1,54 @@
+import { latin1 } from './paths.ts';
+
+/** Some things with keys, told together: all of them lie at or below one key. */
+export interface Subtree<Item> {
+  /** What their keys have in common, whole segments; empty where that is nothing. One of them may have this very key. */
+  readonly key: Uint8Array;
+  readonly items: readonly Item[];
+}
+
+/** `start` is all that the names in a group share, in whole segments, with the slash after it. */
+interface Group<Item> {
+  readonly start: string;
+  readonly items: readonly Item[];
+}
+
+/**
+ * Puts things into at most `most` groups by where their keys lie, the largest group always taken apart first, so that what
+ * is left together is small or has nothing to tell it apart. In the order in which the groups' first things came.
+ */
+export function groupBySubtree<Item extends { readonly key: Uint8Array }>(
+  items: readonly Item[],
+  most: number,
+): Subtree<Item>[] {
+  if (items.length <= most) return items.map((item) => ({ key: item.key, items: [item] }));
+  let groups: Group<Item>[] = [{ start: '', items }];
+  const whole = new Set<Group<Item>>();
+  for (;;) {
+    const [largest] = groups.filter((group) => !whole.has(group)).sort((a, b) => b.items.length - a.items.length);
+    if (!largest || largest.items.length === 1) break;
+    const parts = split(largest);
+    const isOne = parts.length === 1 && parts[0]?.start === largest.start;
+    if (isOne || groups.length + parts.length - 1 > most) whole.add(largest);
+    else groups = groups.flatMap((group) => (group === largest ? parts : [group]));
+  }
+  return groups.map(({ start, items }) => {
+    const [only] = items;
+    const key = items.length === 1 && only ? only.key : Buffer.from(start.replace(/(?!^)\/$/, ''), 'latin1');
+    return { key, items };
+  });
+}
+
+/** By the next segment of their names; the one that ends here stays with those below it where they are a group. */
+function split<Item extends { readonly key: Uint8Array }>({ start, items }: Group<Item>): Group<Item>[] {
+  const parts = new Map<string, Item[]>();
+  for (const item of items) {
+    const name = latin1(item.key);
+    const end = name.indexOf('/', start.length);
+    const part = end < 0 ? `${name}/` : name.slice(0, end + 1);
+    const there = parts.get(part);
+    if (there) there.push(item);
+    else parts.set(part, [item]);
+  }
+  return [...parts].map(([start, items]) => ({ start, items }));
+}

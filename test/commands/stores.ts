@@ -10,7 +10,7 @@ import { startConsul } from '../servers/consul.ts';
 import { startEtcd } from '../servers/etcd.ts';
 import type { Server } from '../servers/process.ts';
 import { startZookeeper, superUser } from '../servers/zookeeper.ts';
-import { openWitness } from '../services/zookeeper-witness.ts';
+import { createEphemeral } from '../services/zookeeper-nodes.ts';
 
 /** A running service, as the command line sees it, with what a test needs to do behind its back. */
 export interface Store extends AsyncDisposable {
@@ -71,9 +71,9 @@ export async function zookeeperStore(): Promise<Store> {
       }
     },
     async hold(key) {
-      const witness = await openWitness(endpoint);
-      await witness.create(key, Buffer.from('held'), 1);
-      return { [Symbol.asyncDispose]: () => witness.close() };
+      const session = openSession(zookeeper.address);
+      await createEphemeral(session, Buffer.from(key).toString('latin1'));
+      return { [Symbol.asyncDispose]: () => session.close() };
     },
     [Symbol.asyncDispose]: () => zookeeper[Symbol.asyncDispose](),
   };

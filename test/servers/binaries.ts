@@ -19,18 +19,20 @@ export function binary(name: string): string {
   return path;
 }
 
-/**
- * `describe` for tests that need these programs. Without them the tests are skipped, and a line says so; with
- * REQUIRE_SERVERS=1 they fail instead, since a suite that is skipped unnoticed is no suite.
- */
+/** `describe` for tests that need these programs. */
 export function describeWith(...programs: readonly string[]): typeof describe | typeof describe.skip {
   const missing = programs.filter((program) => findBinary(program) === undefined);
   if (missing.length === 0) return describe;
-  if (process.env['REQUIRE_SERVERS'] === '1')
-    throw new Error(`the tests need ${missing.join(', ')}; run test/servers/fetch.sh`);
-  console.warn(
-    `skipped, since there is no ${missing.join(', ')}: put it on PATH, or run test/servers/fetch.sh on Debian`,
-  );
+  return withoutTests(missing.join(', '), 'put it on PATH, or run test/servers/fetch.sh on Debian');
+}
+
+/**
+ * `describe` where something is missing that the tests need: they are skipped, and a line says so; with REQUIRE_SERVERS=1
+ * they fail instead, since a suite that is skipped unnoticed is no suite.
+ */
+export function withoutTests(missing: string, advice: string): typeof describe.skip {
+  if (process.env['REQUIRE_SERVERS'] === '1') throw new Error(`the tests need ${missing}: ${advice}`);
+  console.warn(`skipped, since there is no ${missing}: ${advice}`);
   return describe.skip;
 }
 

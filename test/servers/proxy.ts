@@ -10,6 +10,9 @@ export interface Proxy extends AsyncDisposable {
   stall(): void;
   /** Ends all connections through it, in the middle of whatever is being said. */
   cut(): void;
+  /** The same, and lets nobody in again until `unblock`. */
+  block(): void;
+  unblock(): void;
 }
 
 /** Calls `onAnswer` once, when so many bytes of answers have gone through. */
@@ -17,7 +20,9 @@ export async function startProxy(target: Endpoint, bytes: number, onAnswer: (pro
   const sockets = new Set<Socket>();
   let answered = 0;
   let isStalled = false;
+  let isBlocked = false;
   const server = createServer((client) => {
+    if (isBlocked) return void client.destroy();
     const upstream = connect(target);
     for (const [from, to] of [
       [client, upstream],
@@ -54,6 +59,13 @@ export async function startProxy(target: Endpoint, bytes: number, onAnswer: (pro
     },
     cut() {
       for (const socket of sockets) socket.destroy();
+    },
+    block() {
+      isBlocked = true;
+      proxy.cut();
+    },
+    unblock() {
+      isBlocked = false;
     },
     async [Symbol.asyncDispose]() {
       proxy.cut();

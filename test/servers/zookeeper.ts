@@ -14,6 +14,8 @@ export interface ZookeeperOptions {
   /** Clients have to show a certificate. Implies TLS. */
   readonly clientCert?: boolean;
   readonly expired?: boolean;
+  /** Lines of the configuration file, which come last and so count. */
+  readonly settings?: readonly string[];
   /** Java's system properties. */
   readonly properties?: { readonly [name: string]: string };
 }
@@ -70,6 +72,7 @@ export async function startZookeeper({
   tls = false,
   clientCert = false,
   expired = false,
+  settings: more = [],
   properties = {},
 }: ZookeeperOptions = {}): Promise<Zookeeper> {
   const directory = await temporaryDirectory();
@@ -103,7 +106,7 @@ export async function startZookeeper({
     );
   }
   const config = join(directory.path, 'zoo.cfg');
-  writeFileSync(config, `${settings.join('\n')}\n`);
+  writeFileSync(config, `${[...settings, ...more].join('\n')}\n`);
 
   const all = {
     'zookeeper.extendedTypesEnabled': 'true',

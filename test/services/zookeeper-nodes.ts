@@ -1,4 +1,8 @@
 import type { ReadEvent, ReadOptions, Service } from '../../src/services/service.ts';
+import { openAcl } from '../../src/services/zookeeper/acl.ts';
+import { juteWriter } from '../../src/services/zookeeper/jute.ts';
+import { encodeCreate, opCodes } from '../../src/services/zookeeper/records.ts';
+import type { Session } from '../../src/services/zookeeper/session.ts';
 import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
 
@@ -26,4 +30,16 @@ export async function readAll(service: Service, options: ReadOptions = {}) {
   const end = events.find(({ type }) => type === 'end');
   const unreadable = events.flatMap((event) => (event.type === 'batch' ? (event.unreadable ?? []) : []));
   return { nodes, unreadable, end: end as Extract<ReadEvent, { type: 'end' }> };
+}
+
+/** A node that goes with the session. The driver never makes one. */
+export function createEphemeral(session: Session, path: string, data = Buffer.from('held')): Promise<void> {
+  const request = encodeCreate({ path, data, acl: openAcl });
+  request.writeInt32BE(1, request.length - 4);
+  return session.call(opCodes.create, request, () => {}, false);
+}
+
+/** Deletes a node, whatever its version. The driver never does. */
+export function remove(session: Session, path: string): Promise<void> {
+  return session.call(2, juteWriter().string(path).int(-1).finish(), () => {}, false);
 }

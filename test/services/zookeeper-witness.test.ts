@@ -5,13 +5,15 @@ import { openSession } from '../../src/services/zookeeper/session.ts';
 import { openZookeeper } from '../../src/services/zookeeper.ts';
 import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
-import { describeWith } from '../servers/binaries.ts';
+import { describeWith, withoutTests } from '../servers/binaries.ts';
 import { hasZookeeper, startZookeeper, type Zookeeper } from '../servers/zookeeper.ts';
 import { openWitness, type Witness, witnessProblem } from './zookeeper-witness.ts';
 
 const problem = await witnessProblem();
 const describe =
-  problem === undefined ? describeWith('java', ...(hasZookeeper() ? [] : ['zookeeper.jar'])) : describeWith(problem);
+  problem === undefined
+    ? describeWith('java', ...(hasZookeeper() ? [] : ['zookeeper.jar']))
+    : withoutTests(`zookeeper package (${problem})`, 'install it where there is a compiler, with npm ci');
 
 /** Apache's C client, which shares no line with ours: what one writes, the other reads. */
 describe("Apache's client as a witness", () => {

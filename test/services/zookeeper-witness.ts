@@ -20,19 +20,39 @@ export interface Witness {
   close(): Promise<void>;
 }
 
+/** The package's own names, as far as they are used here: where it is not installed, its types are not there either. */
+interface Client {
+  connect(options: object, done: (error: unknown) => void): void;
+  create(path: string, data: Buffer, flags: number): Promise<string>;
+  get(path: string, watch: boolean): Promise<readonly [{ readonly ephemeralOwner: unknown }, Buffer]>;
+  get_children(path: string, watch: boolean): Promise<string[]>;
+  get_acl(path: string): Promise<readonly unknown[]>;
+  set_acl(path: string, version: number, acl: readonly Permission[]): Promise<unknown>;
+  set(path: string, data: Buffer, version: number): Promise<unknown>;
+  delete_(path: string, version: number): Promise<unknown>;
+  close(): void;
+}
+
+type Package = { new (options: object): Client; readonly constants: { readonly ZOO_LOG_LEVEL_ERROR: number } };
+
+async function load(): Promise<Package> {
+  const name: string = 'zookeeper';
+  return (await import(name)).default;
+}
+
 /** Why the package cannot be used, where it cannot: it is optional, since its installation needs a compiler. */
 export async function witnessProblem(): Promise<string | undefined> {
   try {
-    await import('zookeeper');
+    await load();
     return undefined;
   } catch (thrown) {
-    return `zookeeper package (${reasonOf(thrown).split('\n', 1)[0]})`;
+    return reasonOf(thrown).split('\n', 1)[0];
   }
 }
 
 /** Rejects where the server cannot be reached within five seconds. */
 export async function openWitness(endpoint: Endpoint): Promise<Witness> {
-  const { default: ZooKeeper } = await import('zookeeper');
+  const ZooKeeper = await load();
   const client = new ZooKeeper({
     connect: formatEndpoint(endpoint),
     timeout: 5_000,
@@ -56,15 +76,11 @@ export async function openWitness(endpoint: Endpoint): Promise<Witness> {
       return { owner: String(stat.ephemeralOwner), data };
     },
     children: (path) => client.get_children(path, false),
-    async acl(path) {
-      // Declared to be the ACL alone; it comes with the stat.
-      const answer: unknown = await client.get_acl(path);
-      return Array.isArray(answer) ? answer[0] : undefined;
-    },
+    acl: async (path) => (await client.get_acl(path))[0],
     async close() {
       client.close();
     },
-    setAcl: (path, acl) => client.set_acl(path, -1, [...acl]),
+    setAcl: (path, acl) => client.set_acl(path, -1, acl),
     set: (path, data) => client.set(path, data, -1),
     remove: (path) => client.delete_(path, -1),
   };

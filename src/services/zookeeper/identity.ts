@@ -5,16 +5,18 @@ import { pipelinedReads } from './reads.ts';
 import { openSession, type ZookeeperAddress } from './session.ts';
 
 /**
- * ZooKeeper has no cluster id, and its own nodes are dated 1970. What stays the same is when the oldest node at the top was
- * created, by transaction and time; for a root, when that was. `undefined` where there is no such node yet. Rejects with a
- * `ZookeeperFailure`.
+ * ZooKeeper has no cluster id, and its own nodes are dated 1970. What stays the same is when the oldest node at the top that
+ * belongs to no client was created, by transaction and time; for a root, when that was. `undefined` where there is no such
+ * node yet. Rejects with a `ZookeeperFailure`.
  */
 export async function readMarker(address: ZookeeperAddress, root: string): Promise<string | undefined> {
   const session = openSession(address);
   try {
     const paths = root === '' ? await topPaths() : [root];
     const stats = (await pipelinedReads.data(session, paths)).flatMap(({ answer }) => answer?.stat ?? []);
-    const [oldest] = stats.sort((a, b) => (a.czxid < b.czxid ? -1 : 1));
+    const [oldest] = stats
+      .filter(({ ephemeralOwner }) => ephemeralOwner === 0n)
+      .sort((a, b) => (a.czxid < b.czxid ? -1 : 1));
     return oldest && `${oldest.czxid.toString(16)}-${oldest.ctime}`;
   } finally {
     await session.close();

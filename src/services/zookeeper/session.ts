@@ -69,7 +69,6 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   let outgoing: Buffer[] = [];
   let link: Link | undefined;
   let isAttaching = false;
-  let handshake: Handshake | undefined;
   let session = { id: 0n, password: noPassword as Uint8Array, timeout: sessionTimeout };
   let current = 0;
   let nextXid = 1;
@@ -77,6 +76,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   let waitingSince = 0;
   let lastSent = 0;
   let closed: (() => void) | undefined;
+  let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
 
   function call<Answer>(op: number, request: Buffer, decode: (reader: JuteReader) => Answer, repeatable: boolean) {
@@ -137,7 +137,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     for (let tried = 1; ; tried++) {
       const endpoint = endpoints[current % endpoints.length];
       if (!endpoint) throw new RangeError('there is no endpoint');
-      const left = deadline - Date.now();
+      const left = isClosed ? 0 : deadline - Date.now();
       const sharing = endpoints.length - ((tried - 1) % endpoints.length);
       try {
         if (left <= 0) throw new ZookeeperFailure(codes.lost, formatEndpoint(endpoint), silence);
@@ -161,21 +161,23 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
 
   async function reachOne(endpoint: Endpoint, within: number): Promise<void> {
     const deadline = Date.now() + within;
+    let handshake: Handshake | undefined;
     const opened = await openLink(endpoint, tls, within, {
       frame: (frame) => (handshake ? handshake.frame(frame) : take(frame)),
       heard: () => {
         waitingSince = Date.now();
       },
-      closed: (reason) => (handshake ? handshake.fail(reason) : lose(reason)),
+      // One that never became the link takes no calls with it.
+      closed: (reason) => (link === opened ? lose(reason) : handshake?.fail(reason)),
     });
     try {
       handshake = shakeHands(opened, { ...session, zxid }, address, deadline - Date.now());
       session = await handshake.done;
       handshake = undefined;
+      if (isClosed) throw new ZookeeperFailure(codes.lost, opened.endpoint, 'the session was closed');
       link = opened;
       for (const { record } of pending.values()) send(record);
     } catch (thrown) {
-      handshake = undefined;
       opened.destroy();
       if (!isFailure(thrown, codes.sessionExpired)) throw thrown;
       session = { id: 0n, password: noPassword, timeout: sessionTimeout };
@@ -239,6 +241,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     },
 
     async close() {
+      isClosed = true;
       clearInterval(timer);
       const last = link;
       if (!last) return;

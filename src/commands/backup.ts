@@ -120,7 +120,7 @@ export class BackupCommand extends BaseCommand {
 }
 
 function report(
-  { status, commit, report, changes, unreadable, advice, warnings }: BackupResult,
+  { status, commit, report, changes, unreadable, unrestorable, advice, warnings }: BackupResult,
   branch: string,
   printer: Printer,
 ): void {
@@ -129,6 +129,7 @@ function report(
   for (const { key, reason } of unreadable) {
     printer.print({ type: 'unreadable', key, reason }, `unreadable, kept as it was: ${formatKey(key)} (${reason})`);
   }
+  for (const { key, reason } of unrestorable) printer.print({ type: 'unrestorable', key, reason }, undefined);
 
   if (report.hidden !== undefined) printer.warn(`incomplete: ${report.hidden}; what is not shown is kept as it was`);
 
@@ -147,6 +148,11 @@ function report(
     printer.note(
       `${count(report.reencrypted)} values were encrypted anew: the cache that tells which are unchanged was lost`,
     );
+  }
+  const [first] = unrestorable;
+  if (first && status !== 'unchanged') {
+    const others = unrestorable.length > 1 ? ` and ${count(unrestorable.length - 1)} more` : '';
+    printer.warn(`${formatKey(first.key)}${others} cannot be restored from this snapshot: ${first.reason}`);
   }
   for (const warning of [...warnings, ...(advice === undefined ? [] : [advice])]) printer.warn(warning);
 }

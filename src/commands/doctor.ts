@@ -6,7 +6,7 @@ import { countRate } from '../report/rate.ts';
 import { count } from '../snapshot/message.ts';
 import { BaseCommand, type Session } from './base.ts';
 
-/** More unreadable nodes than these are only counted. */
+/** More nodes of one kind than these are only counted. */
 const mostShown = 20;
 
 export class DoctorCommand extends BaseCommand {
@@ -50,7 +50,7 @@ function report(diagnosis: Diagnosis, printer: Printer): void {
   printer.print({ type: 'identity', version, source, cluster }, `reached ${source}${told && ` (${told})`}`);
   printer.print({ type: 'latency', milliseconds: latency }, `answers in ${latency.toFixed(1)} ms`);
 
-  const { nodes, skipped, unreadable, hidden, consistency, window } = read;
+  const { nodes, skipped, unreadable, unrestorable, hidden, consistency, window } = read;
   const seconds = readTime / 1000;
   const biggest = largest && `, the largest ${count(largest.bytes)} B at ${formatKey(largest.key)}`;
   printer.print(
@@ -60,12 +60,19 @@ function report(diagnosis: Diagnosis, printer: Printer): void {
   for (const [reason, number] of skipped) {
     printer.print({ type: 'skipped', reason, nodes: number }, `leaves out ${count(number)} nodes: ${reason}`);
   }
-  for (const [index, { key, reason, subtree }] of unreadable.entries()) {
-    const line = `cannot read ${formatKey(key)}${subtree ? ' and what is below it' : ''}: ${reason}`;
-    printer.print({ type: 'unreadable', key, reason, subtree }, index < mostShown ? line : undefined);
+  const unread = unreadable.map(({ key, reason, subtree }) => ({
+    report: { type: 'unreadable', key, reason, subtree },
+    text: `cannot read ${formatKey(key)}${subtree ? ' and what is below it' : ''}: ${reason}`,
+  }));
+  const lost = unrestorable.map(({ key, reason }) => ({
+    report: { type: 'unrestorable', key, reason },
+    text: `a backup could not be restored at ${formatKey(key)}: ${reason}`,
+  }));
+  for (const found of [unread, lost]) {
+    for (const [index, { report, text }] of found.entries())
+      printer.print(report, index < mostShown ? text : undefined);
+    if (found.length > mostShown) printer.note(`and ${count(found.length - mostShown)} more of these`);
   }
-  if (unreadable.length > mostShown)
-    printer.note(`and ${count(unreadable.length - mostShown)} more that cannot be read`);
   if (hidden !== undefined) printer.print({ type: 'hidden', reason: hidden }, `may not see everything: ${hidden}`);
   printer.print(
     { type: 'restore', allowed: refusal === undefined, reason: refusal },

@@ -16,10 +16,11 @@ import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type T
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
+import { readAllowed, writeAllowed } from './allowed.ts';
 import { commitChanges, contended, mostTries, readTip } from './commit-store.ts';
-import { type Guard, guardIdentity, guardRemoval, guardRevision } from './guards.ts';
+import { type Guard, guardIdentity, guardRemoval, guardRevision, type Origin, originOf } from './guards.ts';
 import { type Moment, storeTrees } from './history.ts';
-import { type Policy, withRestarts } from './read.ts';
+import { type Policy, type ReadResult, withRestarts } from './read.ts';
 import { lastChange } from './revision.ts';
 import { type Encryption, openEncryption, openSealer, type Sealer } from './seal.ts';
 import { readSeen, type Seen, writeSeen } from './seen.ts';
@@ -52,6 +53,8 @@ export interface BackupResult {
   /** Node by node, for a dry run; empty for a real one, which has them in its commit. */
   readonly changes: readonly Change[];
   readonly unreadable: readonly Unreadable[];
+  /** Nodes that a restore of this snapshot could not create. */
+  readonly unrestorable: ReadResult['unrestorable'];
   /** What the user has to do for the work tree, where it did not follow the branch. */
   readonly advice: string | undefined;
   /** What will not work much longer: keys that expire soon. */
@@ -109,6 +112,11 @@ async function attempt(
     if (result.status === 'created') await (await preparing).sealer?.save();
     const isKnown = (await preparing).seen?.tree === taken.tree;
     if (isWhole && !isKnown) await writeSeen(repository, source.store, { tree: taken.tree, trees: taken.known });
+    if (result.status === 'unchanged' && options.overridden?.size && !options.dryRun) {
+      const { cluster, source: text } = (await preparing).identity;
+      const origin = { cluster, source: text, revision: taken.result.revision };
+      await writeAllowed(repository, source.store, taken.tree, origin);
+    }
     return result;
   } finally {
     const prepared = await preparing.catch(() => undefined);
@@ -123,6 +131,8 @@ interface Prepared {
   /** What this host knows of the last snapshot, where it made it. */
   readonly seen: Seen | undefined;
   readonly identity: Identity;
+  /** Where the last snapshot was read; empty where there is none. */
+  readonly origin: Origin;
   readonly sink: ReadableSink;
   /** `undefined` where nothing is to be encrypted. */
   readonly sealer: Sealer | undefined;
@@ -149,11 +159,13 @@ async function prepare(
   const cached = await readSeen(repository, store);
   const seen = cached?.tree === last?.snapshot.tree ? cached : undefined;
   const identity = await asked;
-  if (last) guardIdentity(identity, last.trailers, overridden);
+  const allowed = last && (await readAllowed(repository, store, last.snapshot.tree));
+  const origin = allowed ?? (last ? originOf(last.trailers) : {});
+  guardIdentity(store, identity, origin, overridden);
 
   const sealerFor = async (sink: ObjectSink) =>
     encryption && (await openSealer(repository, store, encryption, sink, last?.snapshot));
-  const base = { tip, last, seen, identity, encryption, settle: async () => {} };
+  const base = { tip, last, seen, identity, origin, encryption, settle: async () => {} };
   if (dryRun) {
     const sink = hashSink(new OidSet());
     return { ...base, sink, sealer: await sealerFor(sink), writer: undefined };
@@ -172,20 +184,20 @@ async function commitTaken(
   reader: ObjectReader,
   source: BackupSource,
   taken: Taken,
-  { identity, sink, settle, encryption, sealer, ...prepared }: Prepared,
+  { identity, origin, sink, settle, encryption, sealer, ...prepared }: Prepared,
   { dryRun = false, overridden = none }: BackupOptions,
 ): Promise<BackupResult> {
   const { store } = source;
   const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
   let { tip, last, writer } = prepared;
-  if (last) guardRevision(taken.result, identity, last.trailers, overridden);
+  guardRevision(taken.result, identity, origin, overridden);
 
   for (let tries = 0; tries < mostTries; tries++) {
     const changes: Change[] = [];
     const { counts, before } = await compare(last, snapshot, taken, dryRun ? changes : undefined);
     const report = { ...reportOn(source, identity, taken, counts), reencrypted: sealer?.reencrypted ?? 0 };
-    const { unreadable } = taken.result;
-    const done = { report, changes, unreadable, advice: undefined, warnings: encryption?.warnings ?? [] };
+    const { unreadable, unrestorable } = taken.result;
+    const done = { report, changes, unreadable, unrestorable, advice: undefined, warnings: encryption?.warnings ?? [] };
     if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
 
     const roots = layouts[source.service.traits.kind].keys === 'absolute' ? 1 : 0;

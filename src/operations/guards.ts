@@ -19,37 +19,45 @@ const flags: { readonly [guard in Guard]: string } = {
 /** Below this number of nodes that are gone, only an empty service is suspicious. */
 const manyNodes = 100;
 
-/** Throws `TreekeeperError('guard')` where the service is not the one that made the snapshot with these trailers. */
-export function guardIdentity(identity: Identity, last: Trailers, overridden: ReadonlySet<Guard>): void {
-  const known = last.get('Identity');
+/** The service that a store was read from last, as `Identity` and `Reading` told of it then. */
+export interface Origin {
+  readonly cluster?: string | undefined;
+  readonly source?: string | undefined;
+  readonly revision?: string | undefined;
+}
+
+/** What a snapshot's commit says of it. */
+export function originOf(trailers: Trailers): Origin {
+  return {
+    cluster: trailers.get('Identity'),
+    source: trailers.get('Source'),
+    revision: trailers.get('Revision'),
+  };
+}
+
+/** Throws `TreekeeperError('guard')` where the service is not the one that the store was read from. */
+export function guardIdentity(store: string, identity: Identity, last: Origin, overridden: ReadonlySet<Guard>): void {
+  const { cluster, source } = last;
   if (
-    known === undefined ||
+    cluster === undefined ||
     identity.cluster === undefined ||
-    known === identity.cluster ||
+    cluster === identity.cluster ||
     overridden.has('other-source')
   )
     return;
-  refuse(
-    'other-source',
-    `the store ${last.get('Store')} was made from ${known} (${last.get('Source')}), and this is ${identity.cluster}`,
-  );
+  refuse('other-source', `the store ${store} was made from ${cluster} (${source}), and this is ${identity.cluster}`);
 }
 
-/** Throws `TreekeeperError('guard')` where the service's revision is lower than that of the last snapshot. */
+/** Throws `TreekeeperError('guard')` where the service's revision is lower than it was. */
 export function guardRevision(
   { revision }: Reading,
   identity: Identity,
-  last: Trailers,
+  last: Origin,
   overridden: ReadonlySet<Guard>,
 ): void {
-  const known = last.get('Revision');
+  const known = last.revision;
   if (known === undefined || revision === undefined || overridden.has('older-source')) return;
-  if (
-    last.get('Identity') !== identity.cluster ||
-    !isNumber(known) ||
-    !isNumber(revision) ||
-    BigInt(revision) >= BigInt(known)
-  )
+  if (last.cluster !== identity.cluster || !isNumber(known) || !isNumber(revision) || BigInt(revision) >= BigInt(known))
     return;
   refuse('older-source', `the service is at revision ${revision}, and the last snapshot was made at ${known}`);
 }

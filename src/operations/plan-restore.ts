@@ -44,6 +44,7 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
 
   const steps = [...wanted.values()];
   await judgeAll(steps, judge, options);
+  if (service.traits.parentsFirst) refuseOrphans(steps);
   return { steps: [...refused, ...dropIdleParents(steps)], nodeOf: nodesOf(contents) };
 
   async function judge(step: Wanted): Promise<void> {
@@ -165,6 +166,17 @@ async function nodeFrom(key: Uint8Array, entry: Entry, contents: Contents): Prom
     attributes: Object.keys(attributes).length > 0 ? attributes : undefined,
     ephemeral: undefined,
   };
+}
+
+/** Where nothing can be without its parent, what is below a node that is not created cannot be created either. */
+function refuseOrphans(steps: readonly Wanted[]): void {
+  const absent = new Set<string>();
+  for (const step of steps) {
+    const name = latin1(step.key);
+    if (step.verdict === 'create' && absent.has(name.slice(0, name.lastIndexOf('/'))))
+      settle(step, 'refused', 'the node above it is not created');
+    if (step.verdict === 'refused' || step.verdict === 'skipped') absent.add(name);
+  }
 }
 
 /** Parents that were not asked for stay in the plan only where something is created below them. */

@@ -31,6 +31,8 @@ export interface ReadResult extends Reading {
   /** Counts by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly unreadable: readonly Unreadable[];
+  /** Nodes that the service itself would not take back as they were read: an ACL that it masks. */
+  readonly unrestorable: readonly { readonly key: Uint8Array; readonly reason: string }[];
   /** Why the service may have more nodes than it showed. */
   readonly hidden: string | undefined;
 }
@@ -50,6 +52,7 @@ export async function readService(
   const selection = await compileSelection(policy.include, policy.exclude);
   const skipped = new Map<string, number>();
   const unreadable: Unreadable[] = [];
+  const unrestorable: { key: Uint8Array; reason: string }[] = [];
   let nodes = 0;
   let hidden: string | undefined;
 
@@ -58,7 +61,7 @@ export async function readService(
   const events = begin(service.read(read));
   const visitor = await ready;
   for await (const event of events) {
-    if (event.type === 'end') return { ...event, nodes, skipped, unreadable, hidden };
+    if (event.type === 'end') return { ...event, nodes, skipped, unreadable, unrestorable, hidden };
 
     if (event.hidden !== undefined) {
       hidden = event.hidden;
@@ -72,8 +75,11 @@ export async function readService(
     for (const { key, reason } of event.skipped ?? []) if (selection.matches(key)) skip(reason);
     for (const node of event.nodes) {
       if (!selection.matches(node.key)) skip('excluded');
-      else if (node.ephemeral === undefined) visit(node);
-      else if (policy.ephemeral === 'skip') skip('ephemeral');
+      else if (node.ephemeral === undefined) {
+        const reason = node.attributes && service.refuse(node);
+        if (reason !== undefined) unrestorable.push({ key: Buffer.from(node.key), reason });
+        visit(node);
+      } else if (policy.ephemeral === 'skip') skip('ephemeral');
       else visit({ ...node, attributes: { ...node.attributes, ephemeral: node.ephemeral } });
     }
     await visitor.pause?.(nodes);

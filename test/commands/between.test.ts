@@ -30,6 +30,7 @@ describeWith(
       node('/zk/null', null),
       node('/zk/plain', '1'),
       node('/zk/guarded', '2', acl),
+      node('/zk/guarded/below', 'in a node that etcd cannot hold, which needs none above'),
       node('/zk/both', 'b'),
       node('/zk/both/child', 'c'),
     ]);
@@ -43,6 +44,7 @@ describeWith(
       node('co/a', '1'),
       node('co/folder/', ''),
       node('co/flagged', '2', { flags: '42' }),
+      node('co/flagged/below', '3'),
       node('co/x//y', '3'),
     ]);
     for (const [store, { url }, root] of [
@@ -81,7 +83,7 @@ describeWith(
       'zk',
       'etcd',
       () => etcd,
-      ['/zk', '/zk/both', '/zk/both/child', '/zk/plain'],
+      ['/zk', '/zk/both', '/zk/both/child', '/zk/guarded/below', '/zk/plain'],
       {
         '/zk/null': /without (a )?value|no value|null/i,
         '/zk/guarded': /acl/i,
@@ -107,6 +109,7 @@ describeWith(
       {
         '/co/folder/': /slash|empty/,
         '/co/flagged': /flags/,
+        '/co/flagged/below': /the node above it is not created/,
         '/co/x//y': /empty/,
       },
     ],
@@ -114,7 +117,7 @@ describeWith(
       'zk',
       'consul',
       () => consul,
-      ['zk', 'zk/both', 'zk/both/child', 'zk/plain'],
+      ['zk', 'zk/both', 'zk/both/child', 'zk/guarded/below', 'zk/plain'],
       {
         'zk/null': /value/,
         'zk/guarded': /acl/i,

@@ -141,6 +141,9 @@ describe('etcd', () => {
       hint: expect.stringContaining('--allow-other-source'),
     });
     expect((await take(other, { overridden: new Set(['other-source']) })).status).toBe('unchanged');
+    // Nothing was committed, and yet it is known from then on.
+    expect((await take(other)).status).toBe('unchanged');
+    await expect(take(etcd)).rejects.toMatchObject({ code: 'guard' });
   });
 
   test('a user who may not read the root node keeps it as it was', async () => {

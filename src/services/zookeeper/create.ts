@@ -1,6 +1,7 @@
 import type { Outcome } from '../service.ts';
-import { isSameAcl } from './acl.ts';
+import { decodeText, isSameAcl } from './acl.ts';
 import { codes, isFailure, textOf, ZookeeperFailure } from './failure.ts';
+import { parentPath } from './paths.ts';
 import { pipelinedReads, type Reads, readAcls } from './reads.ts';
 import {
   type AclEntry,
@@ -162,8 +163,8 @@ async function judge(
   });
 }
 
-function reasonFor(code: number, { data }: Planned): string {
-  if (code === codes.noNode) return 'its parent is not there';
+function reasonFor(code: number, { path, data }: Planned): string {
+  if (code === codes.noNode) return `its parent ${decodeText(parentPath(path))} is not there`;
   if (code === codes.noAuth) return 'no permission to create it below its parent';
   if (code === tooLargeCode) return `${data?.length} bytes are more than the server takes (jute.maxbuffer)`;
   return textOf(code);

@@ -1,4 +1,4 @@
-import { openAcl } from './acl.ts';
+import { decodeText, openAcl } from './acl.ts';
 import { codes, textOf } from './failure.ts';
 import { parentPath } from './paths.ts';
 import { decodeMulti, encodeCheck, encodeCreate, encodeMulti, opCodes } from './records.ts';
@@ -24,6 +24,7 @@ export async function rehearseCreation(session: Session, path: string): Promise<
   );
   const code = created?.error ?? codes.ok;
   if (code === codes.ok || code === codes.nodeExists) return undefined;
-  if (code === codes.noNode) return `${parentPath(path)} is not there`;
-  return code === codes.noAuth ? `no permission to create nodes below ${parentPath(path)}` : textOf(code);
+  const parent = decodeText(parentPath(path));
+  if (code === codes.noNode) return `${parent} is not there`;
+  return code === codes.noAuth ? `no permission to create nodes below ${parent}` : textOf(code);
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
-import { Builtins, Cli } from 'clipanion';
+import { Builtins, Cli, type CommandClass } from 'clipanion';
 import type { Context } from './commands/base.ts';
-import { exitCodes, reasonOf } from './errors.ts';
+import { explainMisuse, readArguments } from './commands/misuse.ts';
+import { exitCodes } from './errors.ts';
+import { openPrinter } from './report/printer.ts';
 import { version } from './version.ts';
 
 /** Each verb is a file of its own, and only the one that is asked for is loaded. Help lists them in this order. */
@@ -25,15 +27,20 @@ const verbs = {
   clone: async () => (await import('./commands/clone.ts')).CloneCommand,
   archive: async () => (await import('./commands/archive.ts')).ArchiveCommand,
   maintenance: async () => (await import('./commands/maintenance.ts')).MaintenanceCommand,
+  help: async () => (await import('./commands/help.ts')).HelpCommand,
 } as const;
 
-const args = process.argv.slice(2);
-const [verb = ''] = args;
-const wanted = Object.hasOwn(verbs, verb) ? [verbs[verb as keyof typeof verbs]] : Object.values(verbs);
+async function loadVerbs(name?: string): Promise<CommandClass<Context>[]> {
+  const known = name !== undefined && Object.hasOwn(verbs, name);
+  const wanted = name === undefined ? Object.values(verbs) : known ? [verbs[name as keyof typeof verbs]] : [];
+  return (await Promise.all(wanted.map((load) => load()))).flat();
+}
 
-const cli = new Cli<Context>({ binaryLabel: 'treekeeper', binaryName: 'treekeeper', binaryVersion: version });
-for (const load of wanted) for (const command of [await load()].flat()) cli.register(command);
-cli.register(Builtins.HelpCommand);
+const args = readArguments(process.argv.slice(2));
+const [verb = ''] = args;
+
+const cli = new Cli<Context>({ binaryName: 'treekeeper', binaryVersion: version });
+for (const command of await loadVerbs(Object.hasOwn(verbs, verb) ? verb : undefined)) cli.register(command);
 cli.register(Builtins.VersionCommand);
 
 /** The first signal stops the work where that is safe; a second one finds no handler and ends the process at once. */
@@ -45,11 +52,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? 0 : exitCodes.failed),
 );
 
-const context: Context = { ...Cli.defaultContext, directory: process.cwd(), signal: stop.signal };
+const context: Context = { ...Cli.defaultContext, directory: process.cwd(), signal: stop.signal, loadVerbs };
 try {
   process.exitCode = await cli.run(cli.process(args, context), context);
 } catch (thrown) {
   // clipanion itself would print this to stdout and exit with 1.
-  process.stderr.write(`treekeeper: ${reasonOf(thrown).trim()}\n`);
+  openPrinter(context, { json: false, quiet: false }).fail(explainMisuse(thrown, args, Object.keys(verbs)));
   process.exitCode = exitCodes.usage;
 }

@@ -1,6 +1,9 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // What its package.json calls `module` is no ES module that Node could load.
+  resolve: { alias: { clipanion: fileURLToPath(import.meta.resolve('clipanion')) } },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',

@@ -1,18 +1,21 @@
 import { resolve } from 'node:path';
-import { type BaseContext, Command, Option } from 'clipanion';
+import { type BaseContext, Command, type CommandClass, Option } from 'clipanion';
 import { type Config, loadConfig } from '../config/config.ts';
 import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Surroundings } from '../operations/connect.ts';
 import { type Decryptor, lazyDecryptor } from '../operations/lazy-decryptor.ts';
 import { repositoryPlace } from '../operations/place.ts';
-import { openPrinter, type Printer } from '../report/printer.ts';
+import { openPrinter, type Printer, type Streams } from '../report/printer.ts';
 import { type Style, styleFor } from '../report/style.ts';
+import { pageOutput } from './page-output.ts';
 import { askPassphrase } from './passphrase.ts';
 
 /** What the program gives every verb beside its arguments. */
 export interface Context extends BaseContext {
   readonly directory: string;
   readonly signal: AbortSignal;
+  /** The classes of a verb, or of all verbs; none where there is no such verb. */
+  loadVerbs(name?: string): Promise<CommandClass<Context>[]>;
 }
 
 /** What a verb works with once the common options are read. */
@@ -38,16 +41,28 @@ export abstract class BaseCommand extends Command<Context> {
     description: 'As --color=auto (on a terminal, unless NO_COLOR is set: the default), always or never',
     tolerateBoolean: true,
   });
+  noPager = Option.Boolean('--no-pager', false, { description: 'No pager for long output on a terminal' });
   keyFile = Option.String('--key-file', {
     description: 'The OpenPGP secret key for encrypted values (else TREEKEEPER_KEY_FILE, else gpg)',
   });
   timeout = Option.String('--timeout', { description: 'Seconds that one request to a service may take (10)' });
 
+  /** Whether what the verb prints is for reading, and may be more than a terminal shows at once. */
+  protected readonly isLong: boolean = false;
+
   /** Does the work; answers the exit code where it is not 0. */
   protected abstract run(session: Session): Promise<number | undefined>;
 
   override async execute(): Promise<number> {
-    const { stdout, stderr, env, signal } = this.context;
+    if (!this.isLong || this.noPager) return this.runWith(this.context);
+    const paged = pageOutput(this.context);
+    const status = await this.runWith(paged);
+    await paged.finish();
+    return status;
+  }
+
+  private async runWith({ stdout, stderr }: Streams): Promise<number> {
+    const { env, signal } = this.context;
     const open = (style?: Style) =>
       openPrinter({ stdout, stderr }, { json: this.json, quiet: this.quiet, ...(style && { style }) });
     let printer = open();

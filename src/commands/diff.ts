@@ -35,6 +35,8 @@ export class DiffCommand extends BaseCommand {
   nameOnly = Option.Boolean('--name-only', false, { description: 'Only the keys' });
   exitCode = Option.Boolean('--exit-code', false, { description: 'Exit with 4 where there are differences' });
 
+  protected override readonly isLong = true;
+
   protected override async run({
     printer,
     repositoryPath,

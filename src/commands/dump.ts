@@ -26,6 +26,8 @@ export class DumpCommand extends BaseCommand {
   include = Option.Array('--include', { description: 'Only keys that match this glob; may be repeated' });
   exclude = Option.Array('--exclude', { description: 'No keys that match this glob; may be repeated' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, surroundings, signal }: Session): Promise<number | undefined> {
     const [{ connect, overridePolicy }, { readService }] = await Promise.all([
       import('../operations/connect.ts'),

@@ -14,7 +14,7 @@ export class FetchCommand extends BaseCommand {
     `,
     examples: [
       ['What others backed up', '$0 fetch origin'],
-      ['Look at it', '$0 log --at origin/main'],
+      ['Look at it', '$0 ls origin/main'],
     ],
   });
 

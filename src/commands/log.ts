@@ -25,6 +25,8 @@ export class LogCommand extends BaseCommand {
   store = Option.String('--store', { description: 'Only this store' });
   most = Option.String('-n,--max-count', { description: 'At most so many' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ history }, { openForReading }] = await Promise.all([
       import('../operations/log.ts'),

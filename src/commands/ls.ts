@@ -25,6 +25,8 @@ export class LsCommand extends BaseCommand {
   store = Option.String('--store', { description: 'The store, where the repository has several' });
   long = Option.Boolean('-l,--long', false, { description: 'With the size of each value and the attributes' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ locate }, { openForReading }, { openContents }] = await Promise.all([
       import('../operations/revision.ts'),

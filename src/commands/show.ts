@@ -22,6 +22,8 @@ export class ShowCommand extends BaseCommand {
   snapshot = Option.String({ name: 'SNAPSHOT:KEY' });
   store = Option.String('--store', { description: 'The store, where the repository has several' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ locate }, { openForReading }, { openContents }, { findNode }] = await Promise.all([
       import('../operations/revision.ts'),

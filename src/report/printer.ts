@@ -30,18 +30,21 @@ export interface Printer {
 
 export interface Streams {
   readonly stdout: Writable;
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
 }
+
+/** Back to the first column, and nothing left on the line. */
+const eraseLine = '\r\x1b[K';
 
 /** Talk on stderr is the same for both forms of data. */
 export function openPrinter(
   { stdout, stderr }: Streams,
   { json, quiet, style = plain }: { json: boolean; quiet: boolean; style?: Style },
 ): Printer {
-  let shown = 0;
+  let isShown = false;
   const clear = () => {
-    if (shown > 0) stderr.write(`\r${' '.repeat(shown)}\r`);
-    shown = 0;
+    if (isShown) stderr.write(eraseLine);
+    isShown = false;
   };
   const talk = (text: string) => {
     clear();
@@ -78,12 +81,22 @@ export function openPrinter(
     },
 
     progress(text) {
-      if (quiet || !stderr.isTTY) return;
-      clear();
-      stderr.write(text);
-      shown = text.length;
+      if (quiet || !stderr.isTTY || process.env['TERM'] === 'dumb') return;
+      if (text === '') clear();
+      else stderr.write(eraseLine + oneLine(text, stderr.columns));
+      isShown = text !== '';
     },
   };
+}
+
+/**
+ * Text cut to the width of a terminal. Characters that are two columns wide are not counted as such: the terminal itself
+ * is told not to wrap (DECAWM) while they are written.
+ */
+function oneLine(text: string, columns = 80): string {
+  const characters = [...text];
+  const fits = characters.length < columns;
+  return `\x1b[?7l${fits ? text : `${characters.slice(0, columns - 2).join('')}…`}\x1b[?7h`;
 }
 
 function toJson(this: { readonly [name: string]: unknown }, name: string, value: unknown): unknown {

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { TreekeeperError } from '../../src/errors.ts';
 import { openPrinter } from '../../src/report/printer.ts';
 
-function capture(options: { json: boolean; quiet: boolean }, isTTY = false) {
-  const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { isTTY })];
+function capture(options: { json: boolean; quiet: boolean }, isTTY = false, columns = 80) {
+  const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { isTTY, columns })];
   const read = (stream: PassThrough) => String(stream.read() ?? '');
   return { printer: openPrinter({ stdout, stderr }, options), out: () => read(stdout), err: () => read(stderr) };
 }
@@ -58,7 +58,14 @@ test('progress shows on a terminal only, and is gone before anything else is pri
   const terminal = capture({ json: false, quiet: false }, true);
   terminal.printer.progress('reading');
   terminal.printer.note('done');
-  expect(terminal.err()).toBe(`reading\r${' '.repeat(7)}\rdone\n`);
+  expect(terminal.err()).toBe('\r\x1b[K\x1b[?7lreading\x1b[?7h\r\x1b[Kdone\n');
+});
+
+test('progress is cut to the width of the terminal', () => {
+  const { printer, err } = capture({ json: false, quiet: false }, true, 10);
+  printer.progress('123456789');
+  printer.progress('1234567890');
+  expect(err().split('\x1b[?7l').slice(1)).toEqual(['123456789\x1b[?7h\r\x1b[K', '12345678…\x1b[?7h']);
 });
 
 test('quiet silences talk and progress, and neither warnings nor errors', () => {

@@ -36,6 +36,14 @@ export function withoutTests(missing: string, advice: string): typeof describe.s
   return describe.skip;
 }
 
+/** The same for programs of the distribution that fetch.sh does not bring: without them the tests are skipped, always. */
+export function describeWithTools(...programs: readonly string[]): typeof describe | typeof describe.skip {
+  const missing = programs.filter((program) => findBinary(program) === undefined);
+  if (missing.length === 0) return describe;
+  console.warn(`skipped, since there is no ${missing.join(', ')} on PATH`);
+  return describe.skip;
+}
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

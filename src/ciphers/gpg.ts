@@ -28,6 +28,16 @@ export const openWithGpg: OpenSessionKey = async (_header, message) => {
   });
 };
 
+/** A detached, armored signature by that key, through gpg and its agent. Throws `TreekeeperError('unsigned')`. */
+export async function signWithGpg(fingerprint: string, content: Uint8Array): Promise<string> {
+  const args = ['--detach-sign', '--armor', '--no-include-key-block', '--local-user', fingerprint];
+  const { status, stdout, told, complaint } = await runGpg(args, content);
+  if (status === 0 && told.some((line) => line.startsWith('SIG_CREATED D '))) return stdout.toString();
+  throw new TreekeeperError('unsigned', `gpg did not sign with the key ${fingerprint}: ${complaint}`, {
+    hint: 'its agent has to have the secret key, and a way to ask for the passphrase; or give a file as `keyFile`',
+  });
+}
+
 /** The public key of that fingerprint in the keyring of gpg. Throws `TreekeeperError('recipient')` where there is none. */
 export async function exportFromGpg(fingerprint: string): Promise<Uint8Array> {
   const { stdout } = await runGpg(['--export', '--export-options', 'export-minimal', '--', fingerprint], undefined);
@@ -57,7 +67,7 @@ async function runGpg(args: readonly string[], input: Uint8Array | undefined): P
     child.once('error', (cause) =>
       reject(
         new TreekeeperError('decrypt', `gpg cannot be started: ${reasonOf(cause)}`, {
-          hint: 'install it, or name the file of a secret key with --key-file',
+          hint: 'install it, or give a file with the secret key',
           cause,
         }),
       ),

@@ -7,6 +7,11 @@ export interface LoadedOpenpgp {
   readonly readMessage: typeof Openpgp.readMessage;
   readonly decryptKey: typeof Openpgp.decryptKey;
   readonly decryptSessionKeys: typeof Openpgp.decryptSessionKeys;
+  readonly readSignature: typeof Openpgp.readSignature;
+  readonly createMessage: typeof Openpgp.createMessage;
+  readonly sign: typeof Openpgp.sign;
+  readonly verify: typeof Openpgp.verify;
+  readonly enums: typeof Openpgp.enums;
   readonly encryptSessionKey: typeof Openpgp.encryptSessionKey;
   readonly config: Openpgp.PartialConfig;
 }

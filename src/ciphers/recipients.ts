@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { PublicKey } from 'openpgp';
+import type { Key, PublicKey } from 'openpgp';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import { loadOpenpgp } from './openpgp.ts';
 
@@ -35,9 +35,9 @@ export async function openRecipients(
   for (const fingerprint of [...new Set(fingerprints.map(normalize))].sort()) {
     const key = known.get(fingerprint);
     if (!key) throw unusable(fingerprint, 'its public key is not at hand', 'add it with `treekeeper keys add FILE`');
-    const expires = await requireUsable(key, fingerprint, now);
-    if (expires && expires.getTime() - now.getTime() < notice)
-      warnings.push(`the key ${describe(key)} expires on ${expires.toISOString().slice(0, 10)}`);
+    await requireUsable(key, fingerprint, now);
+    const warning = await expiryWarning(key, now);
+    if (warning !== undefined) warnings.push(warning);
     keys.push(key);
   }
   const fingerprintsFound = keys.map((key) => key.getFingerprint()).join('\n');
@@ -67,13 +67,19 @@ export function armor(key: PublicKey): string {
 }
 
 /** A key as people know it: its fingerprint and whose it is. */
-export function describe(key: PublicKey): string {
+export function describe(key: Key): string {
   const [user] = key.getUserIDs();
   return `${key.getFingerprint().toUpperCase()}${user === undefined ? '' : ` (${user})`}`;
 }
 
-/** Answers when it can no longer be encrypted to, where that is ever. */
-async function requireUsable(key: PublicKey, fingerprint: string, now: Date): Promise<Date | undefined> {
+/** What to say of a key that will not work much longer. */
+export async function expiryWarning(key: PublicKey, now: Date): Promise<string | undefined> {
+  const expires = await key.getExpirationTime();
+  if (!(expires instanceof Date) || expires.getTime() - now.getTime() >= notice) return undefined;
+  return `the key ${describe(key)} expires on ${expires.toISOString().slice(0, 10)}`;
+}
+
+async function requireUsable(key: PublicKey, fingerprint: string, now: Date): Promise<void> {
   try {
     await key.verifyPrimaryKey(now);
     await key.getEncryptionKey(undefined, now);
@@ -81,8 +87,6 @@ async function requireUsable(key: PublicKey, fingerprint: string, now: Date): Pr
     const whose = describe(key).slice(fingerprint.length);
     throw unusable(`${fingerprint}${whose}`, reasonOf(cause), 'give another key, or renew this one and add it again');
   }
-  const time = await key.getExpirationTime();
-  return time instanceof Date ? time : undefined;
 }
 
 function normalize(fingerprint: string): string {

@@ -11,19 +11,7 @@ import { recipientsOf, splitMessage } from './packets.ts';
 export async function openWithSecretKeys(file: Uint8Array, passphrase: () => Promise<string>): Promise<OpenSessionKey> {
   const openpgp = await loadOpenpgp();
   const { config } = openpgp;
-  let keys: PrivateKey[];
-  try {
-    const isArmored = Buffer.from(file.subarray(0, 4096)).includes('-----BEGIN PGP');
-    keys = isArmored
-      ? await openpgp.readPrivateKeys({ armoredKeys: Buffer.from(file).toString() })
-      : await openpgp.readPrivateKeys({ binaryKeys: Uint8Array.from(file) });
-  } catch (cause) {
-    throw new TreekeeperError('decrypt', `the secret key file cannot be read: ${reasonOf(cause)}`, {
-      hint: 'export it with `gpg --export-secret-keys --armor FINGERPRINT`',
-      cause,
-    });
-  }
-  const unlocked = await unlock(keys, passphrase);
+  const unlocked = await unlock(await readSecretKeys(file), passphrase);
 
   return async (_header, bytes) => {
     try {
@@ -35,6 +23,22 @@ export async function openWithSecretKeys(file: Uint8Array, passphrase: () => Pro
     }
     throw cannotOpen(bytes, undefined);
   };
+}
+
+/** The secret keys in a file, armored or not, locked as they are. Throws `TreekeeperError('decrypt')`. */
+export async function readSecretKeys(file: Uint8Array): Promise<PrivateKey[]> {
+  const openpgp = await loadOpenpgp();
+  try {
+    const isArmored = Buffer.from(file.subarray(0, 4096)).includes('-----BEGIN PGP');
+    return isArmored
+      ? await openpgp.readPrivateKeys({ armoredKeys: Buffer.from(file).toString() })
+      : await openpgp.readPrivateKeys({ binaryKeys: Uint8Array.from(file) });
+  } catch (cause) {
+    throw new TreekeeperError('decrypt', `the secret key file cannot be read: ${reasonOf(cause)}`, {
+      hint: 'export it with `gpg --export-secret-keys --armor FINGERPRINT`',
+      cause,
+    });
+  }
 }
 
 /** The error for a message that none of the keys at hand opens. */
@@ -50,7 +54,8 @@ export function cannotOpen(bytes: Uint8Array, cause: unknown): TreekeeperError {
   );
 }
 
-async function unlock(keys: readonly PrivateKey[], passphrase: () => Promise<string>): Promise<PrivateKey[]> {
+/** Secret keys ready for use. `passphrase` is asked once, where one is protected. Throws `TreekeeperError('decrypt')`. */
+export async function unlock(keys: readonly PrivateKey[], passphrase: () => Promise<string>): Promise<PrivateKey[]> {
   const { decryptKey, config } = await loadOpenpgp();
   let given: string | undefined;
   const unlocked: PrivateKey[] = [];

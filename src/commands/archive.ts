@@ -18,12 +18,13 @@ export class ArchiveCommand extends BaseCommand {
 
   branch = Option.String('--branch', { description: 'The branch (else the one that HEAD of the repository names)' });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
-    const [{ openRepository }, { archive }] = await Promise.all([
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+    const [{ openForCommits }, { archive }] = await Promise.all([
       import('../operations/open.ts'),
       import('../operations/archive.ts'),
     ]);
-    const { archive: ref, tip, before, advice } = await archive(await openRepository(repositoryPath, this.branch));
+    const repository = await openForCommits(repositoryPath, this.branch, surroundings);
+    const { archive: ref, tip, before, advice } = await archive(repository);
     printer.print(
       { type: 'archive', archive: ref, tip, before },
       `the history up to ${before.slice(0, 10)} is at ${ref}; the branch begins anew at ${tip.slice(0, 10)}`,

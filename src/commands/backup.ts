@@ -71,8 +71,10 @@ export class BackupCommand extends BaseCommand {
     const store = this.store === undefined ? source.store : storeName(this.store);
     const policy = overridePolicy(source.policy, this);
 
-    const { repository, created } = await openForBackup(repositoryPath, this.branch, this.dryRun);
-    if (created) printer.note(`made the repository ${repositoryPath}`);
+    const opened = await openForBackup(repositoryPath, this.branch, this.dryRun, surroundings);
+    const { repository } = opened;
+    if (opened.created) printer.note(`made the repository ${repositoryPath}`);
+    for (const warning of opened.warnings) printer.warn(warning);
 
     const onProgress = countRate(`reading ${store}`, printer.progress);
     const result = await backup(

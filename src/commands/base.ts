@@ -5,10 +5,11 @@ import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Surroundings } from '../operations/connect.ts';
 import { type Decryptor, lazyDecryptor } from '../operations/lazy-decryptor.ts';
 import { repositoryPlace } from '../operations/place.ts';
+import { configuredSigner } from '../operations/signing.ts';
 import { openPrinter, type Printer, type Streams } from '../report/printer.ts';
 import { type Style, styleFor } from '../report/style.ts';
 import { pageOutput } from './page-output.ts';
-import { askPassphrase } from './passphrase.ts';
+import { askPassphrase, signingKey } from './passphrase.ts';
 
 /** What the program gives every verb beside its arguments. */
 export interface Context extends BaseContext {
@@ -83,10 +84,11 @@ export abstract class BaseCommand extends Command<Context> {
     const timeout = Number(this.timeout ?? defaultTimeout) * 1000;
     if (!(timeout > 0 && timeout < 2 ** 31))
       throw new TreekeeperError('usage', `--timeout ${this.timeout} is not a number of seconds`);
+    const signer = configuredSigner(config, environment, () => askPassphrase(undefined, this.context, signingKey));
     return {
       printer,
       repositoryPath: this.repositoryPath(config),
-      surroundings: { config, environment, timeout, decryptor: this.openSecret() },
+      surroundings: { config, environment, timeout, decryptor: this.openSecret(), ...(signer && { signer }) },
       signal,
     };
   }

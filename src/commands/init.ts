@@ -17,8 +17,8 @@ export class InitCommand extends BaseCommand {
     examples: [['Start a repository beside the configuration', '$0 init --repo ./snapshots.git']],
   });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
-    const { commit } = await initRepository(repositoryPath);
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+    const { commit } = await initRepository(repositoryPath, undefined, surroundings.signer);
     printer.print({ type: 'repository', path: repositoryPath, commit }, `started ${repositoryPath}`);
   }
 }

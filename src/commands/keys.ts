@@ -46,13 +46,13 @@ export class KeysAddCommand extends BaseCommand {
 
   file = Option.String({ name: 'FILE' });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ openForBackup }, { addKeys }] = await Promise.all([
       import('../operations/open.ts'),
       import('../operations/keys.ts'),
     ]);
     const content = await readFile(resolve(this.context.directory, this.file));
-    const { repository } = await openForBackup(repositoryPath, undefined, false);
+    const { repository } = await openForBackup(repositoryPath, undefined, false, surroundings);
     for (const { fingerprint, users } of await addKeys(repository, content)) {
       printer.print({ type: 'key', fingerprint, users }, `added ${fingerprint}  ${users.join(', ')}`);
     }

@@ -30,12 +30,12 @@ export class PushCommand extends BaseCommand {
     surroundings,
     signal,
   }: Session): Promise<number | undefined> {
-    const [{ openRepository }, { findRemotes, listRemotes }, { pushAll }] = await Promise.all([
+    const [{ openForCommits }, { findRemotes, listRemotes }, { pushAll }] = await Promise.all([
       import('../operations/open.ts'),
       import('../operations/remotes.ts'),
       import('./push-report.ts'),
     ]);
-    const repository = await openRepository(repositoryPath, this.branch);
+    const repository = await openForCommits(repositoryPath, this.branch, surroundings);
     const remotes =
       this.remotes.length > 0
         ? await findRemotes(repository, this.remotes, surroundings)

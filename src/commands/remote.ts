@@ -24,7 +24,7 @@ export class RemoteAddCommand extends BaseCommand {
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const { openForBackup } = await import('../operations/open.ts');
     const { addRemoteAt } = await import('../operations/remotes.ts');
-    const { repository, created } = await openForBackup(repositoryPath, undefined, false);
+    const { repository, created } = await openForBackup(repositoryPath, undefined, false, surroundings);
     if (created) printer.note(`made the repository ${repositoryPath}`);
     const url = await addRemoteAt(repository, this.name, this.url, surroundings);
     printer.print({ type: 'remote', remote: this.name, url }, `added ${this.name} (${url})`);

@@ -12,6 +12,22 @@ export interface Config {
   readonly remotes: readonly RemoteConfig[];
   /** A restore that creates more nodes than these asks first. */
   readonly confirmAbove?: number | undefined;
+  readonly sign?: SignConfig | undefined;
+  readonly trust?: TrustConfig | undefined;
+}
+
+/** What commits are signed with: a key of gpg, or a key file. */
+export interface SignConfig {
+  readonly key?: string;
+  readonly keyFile?: string;
+  readonly passphraseFile?: string;
+  readonly passphraseEnv?: string;
+}
+
+/** Whose signatures count. */
+export interface TrustConfig {
+  readonly signers: readonly string[];
+  readonly keyFiles?: readonly string[];
 }
 
 /** One remote as the file has it. */

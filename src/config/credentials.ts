@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Kind } from '../snapshot/layout.ts';
-import type { RemoteConfig, StoreConfig } from './config.ts';
+import type { RemoteConfig, SignConfig, StoreConfig } from './config.ts';
 
 /** What a service is to be convinced with, and of Consul which part is meant. Never part of a URL or a commit. */
 export interface Credentials {
@@ -113,6 +113,15 @@ export function readToken(
   environment: Environment,
 ): string | undefined {
   return secret('token', tokenFile, tokenEnv, directory, environment);
+}
+
+/** The passphrase of a signing key, where the configuration refers to one. */
+export function readPassphrase(
+  { passphraseFile, passphraseEnv }: SignConfig,
+  directory: string,
+  environment: Environment,
+): string | undefined {
+  return secret('passphrase', passphraseFile, passphraseEnv, directory, environment);
 }
 
 function secret(

@@ -23,8 +23,8 @@ export function parseConfig(text: string, file: string): ConfigFile {
   const content: unknown = document.toJS({ maxAliasCount: 100 });
   const validate = new Ajv({ strict: true, verbose: true, allErrors: true }).compile<Partial<ConfigFile>>(readSchema());
   if (validate(content)) {
-    const { repository, stores = {}, remotes = [], confirmAbove } = content;
-    return { repository, stores, remotes, confirmAbove };
+    const { repository, stores = {}, remotes = [], confirmAbove, sign, trust } = content;
+    return { repository, stores, remotes, confirmAbove, sign, trust };
   }
 
   // A misspelt field is both unknown and missed; the first says more.

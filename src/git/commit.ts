@@ -2,6 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { runGit } from './process.ts';
 import type { Repository } from './repository.ts';
+import { addSignature, splitSignature } from './signature.ts';
 
 export interface Person {
   readonly name: string;
@@ -46,22 +47,30 @@ export function encodeCommit({ tree, parents, author, time, committer, message }
   return Buffer.from(`${headers.join('\n')}\n\n${message}`);
 }
 
+/** A new commit of a repository: signed, where it has whom to sign for. Throws as its signer does. */
+export async function makeCommit({ signer }: Repository, commit: NewCommit): Promise<Uint8Array> {
+  const content = encodeCommit(commit);
+  const key = await signer?.open();
+  return key ? addSignature(content, await key.sign(content)) : content;
+}
+
 /**
- * What a commit says. Headers that we have no use for (signatures) are passed over. Throws
+ * What a commit says, but for its signature, which is for `splitSignature` to find. Throws
  * `TreekeeperError('integrity')`.
  */
 export function decodeCommit(content: Uint8Array): Commit {
-  const text = Buffer.from(content).toString();
+  const text = Buffer.from(splitSignature(content).content).toString();
   const end = text.indexOf('\n\n');
-  const head = end < 0 ? text : text.slice(0, end);
-  const tree = /^tree ([0-9a-f]{40})$/m.exec(head)?.[1];
-  const author = personIn(head, 'author');
-  const committer = personIn(head, 'committer');
+  const lines = (end < 0 ? text : text.slice(0, end)).split('\n');
+  const field = (name: string) =>
+    lines.flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []));
+  const oids = (name: string) => field(name).filter((value) => /^[0-9a-f]{40}$/.test(value));
+  const [tree] = oids('tree');
+  const author = person(field('author')[0]);
+  const committer = person(field('committer')[0]);
   if (tree === undefined || !author || !committer)
     throw new TreekeeperError('integrity', 'a commit object has no tree, author or committer');
-
-  const parents = [...head.matchAll(/^parent ([0-9a-f]{40})$/gm)].flatMap(([, oid]) => oid ?? []);
-  return { tree, parents, author, committer, message: end < 0 ? '' : text.slice(end + 2) };
+  return { tree, parents: oids('parent'), author, committer, message: end < 0 ? '' : text.slice(end + 2) };
 }
 
 /** The time of a commit on a parent: now, but never before the parent, whatever the clock says. In seconds. */
@@ -84,9 +93,8 @@ export async function committerIdentity({ gitDir }: Repository): Promise<Person>
   return { name: plain(name) || 'treekeeper', email: plain(email) || 'treekeeper@localhost' };
 }
 
-function personIn(head: string, role: string): Signed | undefined {
-  const { name, email, time } =
-    new RegExp(`^${role} (?<name>.*?) ?<(?<email>[^>]*)> (?<time>\\d+) [+-]\\d+$`, 'm').exec(head)?.groups ?? {};
+function person(line = ''): Signed | undefined {
+  const { name, email, time } = /^(?<name>.*?) ?<(?<email>[^>]*)> (?<time>\d+) [+-]\d+$/s.exec(line)?.groups ?? {};
   return name === undefined || email === undefined ? undefined : { name, email, time: Number(time) };
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
+import type { Signer } from '../snapshot/signing-key.ts';
 import { requireGit } from './process.ts';
 
 /** Where a repository is, and the branch whose snapshots are meant. All paths are absolute. */
@@ -13,6 +14,8 @@ export interface Repository {
   readonly workTree: string | undefined;
   /** A full name: `refs/heads/main`. It need not exist yet. */
   readonly branch: `refs/heads/${string}`;
+  /** Signs every commit that is made in it. */
+  readonly signer?: Signer;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { TreekeeperError } from '../errors.ts';
-import { commitTime, committerIdentity, encodeCommit } from '../git/commit.ts';
+import { commitTime, committerIdentity, makeCommit } from '../git/commit.ts';
 import { writeObjects } from '../git/graph.ts';
 import { acquireLock } from '../git/lock.ts';
 import { openReader } from '../git/open-reader.ts';
@@ -64,7 +64,7 @@ async function startAfresh(repository: Repository, tip: Moment, entries: readonl
   const author = await committerIdentity(repository);
   const time = commitTime(undefined);
   const message = `start afresh\n\nThe history before is that of ${tip.oid}.\n`;
-  const commit = encodeCommit({ tree: objectId('tree', tree), parents: [], author, time, message });
+  const commit = await makeCommit(repository, { tree: objectId('tree', tree), parents: [], author, time, message });
   await writeObjects(repository, [
     { type: 'tree', content: tree },
     { type: 'commit', content: commit },

@@ -1,5 +1,5 @@
 import { TreekeeperError } from '../errors.ts';
-import { commitTime, committerIdentity, encodeCommit } from '../git/commit.ts';
+import { commitTime, committerIdentity, makeCommit } from '../git/commit.ts';
 import type { PackWriter } from '../git/pack-writer.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { moveBranch } from '../git/refs.ts';
@@ -14,7 +14,7 @@ import {
 } from '../snapshot/objects.ts';
 import { encodeTree } from '../snapshot/tree.ts';
 import { type Moment, readMoment } from './history.ts';
-import { keysName } from './public-keys.ts';
+import { keysName, repositoryKeys } from './public-keys.ts';
 import { gitAttributes, repositoryReadme } from './root-files.ts';
 
 /** One change of a branch: a store's new tree, or only the files that every repository has. */
@@ -47,18 +47,19 @@ export async function commitChanges(
   for (const entry of tip ? await reader.readTree(tip.commit.tree) : rootFiles(writer)) entries.set(entry.name, entry);
   const source = writer.over(reader);
   const identity = await committerIdentity(repository);
+  const own = await signersKey(repository, reader, tip);
   let time = commitTime(tip?.commit.committer.time);
   let parent = tip?.oid;
   let message = '';
   for (const change of changes) {
-    const { store, keys } = change;
-    if (keys && keys.size > 0)
-      setOrRemove(entries, keysName, await withKeys(source, writer, entries.get(keysName), keys));
+    const { store } = change;
+    const keys = new Map([...own, ...(change.keys ?? [])]);
+    if (keys.size > 0) setOrRemove(entries, keysName, await withKeys(source, writer, entries.get(keysName), keys));
     if (store) entries.set(store.name, { mode: directoryMode, name: store.name, oid: store.tree });
     const tree = writer.tree(encodeTree([...entries.values()]));
     const parents = parent === undefined ? [] : [parent];
     message = change.message;
-    parent = writer.commit(encodeCommit({ tree, parents, author: identity, time, message }));
+    parent = writer.commit(await makeCommit(repository, { tree, parents, author: identity, time, message }));
     time = commitTime(time);
   }
   await writer.finish();
@@ -80,6 +81,18 @@ export function contended({ branch }: Repository): TreekeeperError {
       hint: 'nothing was recorded; run it again',
     },
   );
+}
+
+/** The public key of whoever signs, by its fingerprint: it is kept, so that others can verify. */
+async function signersKey(
+  { signer }: Repository,
+  reader: ObjectReader,
+  tip: Moment | undefined,
+): Promise<readonly (readonly [string, Uint8Array])[]> {
+  const key = await signer?.open();
+  if (!key) return [];
+  const kept = (await repositoryKeys(reader, tip)).get(key.fingerprint);
+  return [[key.fingerprint, await key.publicKey(kept)]];
 }
 
 /** The directory of public keys with some of them replaced, added or taken out; `undefined` where none is left. */

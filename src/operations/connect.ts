@@ -6,6 +6,7 @@ import { TreekeeperError } from '../errors.ts';
 import { isServiceUrl, parseServiceUrl, type ServiceAddress } from '../services/address.ts';
 import { openService } from '../services/open.ts';
 import { isStoreName } from '../snapshot/manifest.ts';
+import type { Signer } from '../snapshot/signing-key.ts';
 import type { BackupSource } from './backup.ts';
 import type { Policy } from './read.ts';
 
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly timeout: number;
   /** Opens encrypted values. */
   readonly decryptor?: Decryptor;
+  /** Signs what is committed. */
+  readonly signer?: Signer;
 }
 
 /**

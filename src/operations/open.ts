@@ -32,18 +32,33 @@ export async function openForReading(
   return { repository, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
 }
 
-/** Opens a repository for a backup; makes it where there is none, unless nothing may be written. */
+/**
+ * Opens a repository for a backup; makes it where there is none, unless nothing may be written. The key that commits are
+ * signed with is looked for at once, before any service is read.
+ */
 export async function openForBackup(
   path: string,
   branch: string | undefined,
   dryRun: boolean,
-): Promise<{ repository: Repository; created: boolean }> {
+  surroundings: Pick<Surroundings, 'signer'> = {},
+): Promise<{ repository: Repository; created: boolean; warnings: readonly string[] }> {
+  const signer = dryRun ? undefined : surroundings.signer;
+  const { warnings = [] } = (await signer?.open()) ?? {};
   try {
-    return { repository: await openRepository(path, branch), created: false };
+    return { repository: await openForCommits(path, branch, surroundings), created: false, warnings };
   } catch (thrown) {
     if (dryRun || !(thrown instanceof TreekeeperError) || thrown.code !== 'no-repository') throw thrown;
-    return { repository: (await initRepository(path, branch)).repository, created: true };
+    return { repository: (await initRepository(path, branch, signer)).repository, created: true, warnings };
   }
+}
+
+/** Opens a repository that commits may be made in, which are signed where the configuration says so. */
+export async function openForCommits(
+  path: string,
+  branch: string | undefined,
+  { signer }: Pick<Surroundings, 'signer'>,
+): Promise<Repository> {
+  return { ...(await openRepository(path, branch)), ...(signer && { signer }) };
 }
 
 export { openRepository, type Repository } from '../git/repository.ts';

@@ -1,4 +1,4 @@
-import { commitTime, committerIdentity, encodeCommit } from '../git/commit.ts';
+import { commitTime, committerIdentity, makeCommit } from '../git/commit.ts';
 import { isAncestor, listCommits, mergeBase, writeObjects } from '../git/graph.ts';
 import { objectId } from '../git/pack.ts';
 import type { ObjectReader, ObjectType } from '../git/reader.ts';
@@ -37,6 +37,7 @@ export async function advance(
 /**
  * Puts commits on top of another one, oldest first, and answers the last. What each of them changed at the top of the
  * repository, a store or a file, is as in it; everything else is as below it. One that changes nothing there is left out.
+ * They are other commits than before, so whoever does this signs them anew.
  */
 export async function replay(
   repository: Repository,
@@ -70,7 +71,8 @@ export async function replay(
     tree = write('tree', content);
     committer = { ...person, time: commitTime(committer.time) };
     const { author, message } = commit;
-    oid = write('commit', encodeCommit({ tree, parents: [oid], author, time: author.time, committer, message }));
+    const anew = { tree, parents: [oid], author, time: author.time, committer, message };
+    oid = write('commit', await makeCommit(repository, anew));
   }
   await writeObjects(repository, written);
   return oid;

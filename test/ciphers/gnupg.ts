@@ -8,10 +8,10 @@ import { afterAll } from 'vitest';
 export interface Gnupg {
   readonly home: string;
   run(args: readonly string[], input?: Uint8Array): Buffer;
-  /** Makes a key that can sign, with a subkey that can encrypt. Answers its fingerprint. */
+  /** Makes a key that can sign, with a subkey that can encrypt; as if it were another time, with `at`. Answers its fingerprint. */
   makeKey(
     algorithm: string,
-    options?: { user?: string; passphrase?: string; expires?: string; signOnly?: boolean },
+    options?: { user?: string; passphrase?: string; expires?: string; signOnly?: boolean; at?: string },
   ): string;
 }
 
@@ -35,9 +35,10 @@ export function startGnupg(): Gnupg {
     run,
     makeKey(
       algorithm,
-      { user = `key ${made++} <k${made}@example.org>`, passphrase = '', expires = 'never', signOnly = false } = {},
+      { user = `key ${made++} <k${made}@example.org>`, passphrase = '', expires = 'never', signOnly = false, at } = {},
     ) {
-      const unlock = ['--pinentry-mode', 'loopback', '--passphrase', passphrase];
+      const clock = at === undefined ? [] : ['--faked-system-time', `${at}!`];
+      const unlock = [...clock, '--pinentry-mode', 'loopback', '--passphrase', passphrase];
       run([...unlock, '--quick-generate-key', user, algorithm === 'cv25519' ? 'ed25519' : algorithm, 'sign', expires]);
       const listed = run(['--list-keys', '--with-colons', '--', user]).toString();
       const fingerprint = /^fpr:+([0-9A-F]{40}):/m.exec(listed)?.[1] ?? '';

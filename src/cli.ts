@@ -12,6 +12,7 @@ const verbs = {
   restore: async () => (await import('./commands/restore.ts')).RestoreCommand,
   apply: async () => (await import('./commands/apply.ts')).ApplyCommand,
   verify: async () => (await import('./commands/verify.ts')).VerifyCommand,
+  status: async () => (await import('./commands/status.ts')).StatusCommand,
   diff: async () => (await import('./commands/diff.ts')).DiffCommand,
   log: async () => (await import('./commands/log.ts')).LogCommand,
   ls: async () => (await import('./commands/ls.ts')).LsCommand,

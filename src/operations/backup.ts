@@ -20,6 +20,7 @@ import { readAllowed, writeAllowed } from './allowed.ts';
 import { commitChanges, contended, mostTries, readTip } from './commit-store.ts';
 import { type Guard, guardIdentity, guardRemoval, guardRevision, type Origin, originOf } from './guards.ts';
 import { type Moment, storeTrees } from './history.ts';
+import { noteRun } from './last-run.ts';
 import { type Policy, type ReadResult, withRestarts } from './read.ts';
 import { lastChange } from './revision.ts';
 import { type Encryption, openEncryption, openSealer, type Sealer } from './seal.ts';
@@ -110,6 +111,7 @@ async function attempt(
     const result = await commitTaken(repository, reader, source, taken, await preparing, options);
     const isWhole = !options.dryRun && result.unreadable.length === 0 && result.report.hidden === undefined;
     if (result.status === 'created') await (await preparing).sealer?.save();
+    if (isWhole) await noteRun(repository, source.store, taken.tree);
     const isKnown = (await preparing).seen?.tree === taken.tree;
     if (isWhole && !isKnown) await writeSeen(repository, source.store, { tree: taken.tree, trees: taken.known });
     if (result.status === 'unchanged' && options.overridden?.size && !options.dryRun) {

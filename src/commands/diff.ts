@@ -1,22 +1,26 @@
 import { Command, Option } from 'clipanion';
 import { TreekeeperError } from '../errors.ts';
-import { changeLine, parseKey } from '../report/key.ts';
+import type { Compared, Comparison } from '../operations/diff.ts';
+import { parseKey } from '../report/key.ts';
 import { countRate } from '../report/rate.ts';
-import { kindOf } from '../snapshot/diff.ts';
-import { count } from '../snapshot/message.ts';
-import { isKeyBelow } from '../snapshot/paths.ts';
+import { formatTime, shortOid } from '../snapshot/moment.ts';
 import { BaseCommand, type Session } from './base.ts';
+import { summaryLine } from './changes.ts';
 
 export class DiffCommand extends BaseCommand {
   static override paths = [['diff']];
 
   static override usage = Command.Usage({
     category: 'Looking',
-    description: 'compare two snapshots, or a snapshot with a live service, key by key',
+    description: 'compare snapshots, stores or live services, key by key',
     details: `
       Without arguments, what the latest snapshot changed. With A, what changed from A to the latest. With A and B, from A
-      to B, where B may be a service: what has drifted since. An argument that begins with a slash is a KEY: only nodes at
-      and below it.
+      to B. Each is a snapshot, a store of the repository (its latest snapshot), or a live service: its URL, or its name in
+      the configuration. Where a name is both, it is the service, and NAME~0 the snapshot. An argument that begins with a
+      slash is a KEY: only nodes at and below it. Stores with different roots are compared by what comes after the roots.
+
+      Text is compared line by line, JSON by path, YAML by path where it was only sorted or indented anew; of binary
+      values the sizes are told. Text output stops at 1,000 changes, 400 lines each, and says so; --full does not.
 
       Exit status: 0 done; 2 there is no such snapshot; 4 there are differences (with --exit-code); 15 the service cannot
       be reached.
@@ -24,15 +28,19 @@ export class DiffCommand extends BaseCommand {
     examples: [
       ['What did the latest snapshot change?', '$0 diff'],
       ['What drifted since the latest snapshot?', '$0 diff latest etcd://127.0.0.1:2379 --exit-code'],
-      ['One subtree between two commits', '$0 diff main~10 main /app/db'],
+      ['One subtree between yesterday and now', "$0 diff '@{yesterday 14:00}' latest /app/db"],
+      ['Two stores, or two live services', '$0 diff zk-us zk-eu --stat'],
     ],
   });
 
   names = Option.Rest({ name: 'A B KEY' });
   store = Option.String('--store', { description: 'The store, where the repository has several' });
   key = Option.String('--key', { description: 'Only nodes at and below this key' });
-  stat = Option.Boolean('--stat', false, { description: 'Only the counts' });
+  stat = Option.Boolean('--stat', false, { description: 'How much of each value changed' });
+  shortStat = Option.Boolean('--shortstat', false, { description: 'Only the counts' });
   nameOnly = Option.Boolean('--name-only', false, { description: 'Only the keys' });
+  byLine = Option.Boolean('--by-line', false, { description: 'Compare JSON and YAML line by line too' });
+  full = Option.Boolean('--full', false, { description: 'Cut nothing short' });
   exitCode = Option.Boolean('--exit-code', false, { description: 'Exit with 4 where there are differences' });
 
   protected override readonly isLong = true;
@@ -43,47 +51,31 @@ export class DiffCommand extends BaseCommand {
     surroundings,
     signal,
   }: Session): Promise<number | undefined> {
-    const [{ compare, sideReader }, { openForReading }, { describeChange }] = await Promise.all([
+    const [{ compare }, { openForReading }, { printChanges }] = await Promise.all([
       import('../operations/diff.ts'),
       import('../operations/open.ts'),
-      import('../report/change.ts'),
+      import('./changes.ts'),
     ]);
-    const { before, after, key } = this.sides();
+    const request = this.request();
     await using opened = await openForReading(repositoryPath, surroundings);
-    const request = { before, after, store: this.store };
     const comparison = await compare(opened, request, surroundings, {
       signal,
-      onProgress: countRate(`reading ${after}`, printer.progress),
+      onProgress: countRate(`reading ${request.after}`, printer.progress),
     });
-    const changes = key ? comparison.changes.filter((change) => isKeyBelow(change.key, key)) : comparison.changes;
+    printer.note(`${nameOf(comparison.before)} → ${nameOf(comparison.after)}`);
 
-    const [readBefore, readAfter] = [
-      sideReader(comparison.before, surroundings.decryptor),
-      sideReader(comparison.after, surroundings.decryptor),
-    ];
-    for (const change of this.stat ? [] : changes) {
-      const line = changeLine(change);
-      if (this.nameOnly) {
-        printer.print({ type: 'change', change: kindOf(change), key: change.key }, line);
-        continue;
-      }
-      const was = change.before && (await readBefore(change.before));
-      const is = change.after && (await readAfter(change.after));
-      const lines = describeChange(was, is).map((text) => `    ${text}`);
-      printer.print(
-        { type: 'change', change: kindOf(change), key: change.key, before: was, after: is },
-        [line, ...lines].join('\n'),
-      );
-    }
-
-    const counts = { added: 0, changed: 0, removed: 0 };
-    for (const change of changes) counts[kindOf(change)] += 1;
-    const summary = `${count(counts.added)} added, ${count(counts.changed)} changed, ${count(counts.removed)} removed`;
-    printer.print({ type: 'diff', ...counts }, this.nameOnly ? undefined : summary);
-    return this.exitCode && changes.length > 0 ? 4 : undefined;
+    const detail = this.shortStat ? 'none' : this.nameOnly ? 'keys' : this.stat ? 'stat' : 'values';
+    const form = { detail, full: this.full, byLine: this.byLine, indent: '' } as const;
+    const counts = await printChanges(comparison, printer, form, surroundings.decryptor);
+    // The last line of JSON: what was compared, and how many nodes differ.
+    printer.print(
+      { type: 'diff', from: described(comparison.before), to: described(comparison.after), ...counts },
+      this.nameOnly ? undefined : summaryLine(counts),
+    );
+    return this.exitCode && comparison.changes.length > 0 ? 4 : undefined;
   }
 
-  private sides(): { before: string; after: string; key: Uint8Array | undefined } {
+  private request() {
     const [last] = this.names.slice(-1);
     const isKey = last?.startsWith('/') || this.names.length === 3;
     if (this.names.length > 3 || (isKey && this.key !== undefined)) {
@@ -91,8 +83,29 @@ export class DiffCommand extends BaseCommand {
         hint: '`treekeeper diff --help` tells more',
       });
     }
-    const [before = 'latest~1', after = 'latest'] = isKey ? this.names.slice(0, -1) : this.names;
+    const [before, after = 'latest'] = isKey ? this.names.slice(0, -1) : this.names;
     const key = isKey ? last : this.key;
-    return { before, after, key: key === undefined ? undefined : parseKey(key) };
+    return { before, after, store: this.store, key: key === undefined ? undefined : parseKey(key) };
   }
+}
+
+function nameOf(compared: Comparison['before']): string {
+  if (!compared) return 'nothing';
+  const { snapshot, moment, source } = compared;
+  if (source !== undefined) return `${source} (live)`;
+  return moment
+    ? `${snapshot.store} at ${shortOid(moment.oid)} (${formatTime(moment.commit.committer.time)})`
+    : snapshot.store;
+}
+
+function described(compared: Compared | undefined) {
+  if (!compared) return null;
+  const { snapshot, moment, source } = compared;
+  return {
+    store: snapshot.store,
+    root: snapshot.manifest.root,
+    commit: moment?.oid,
+    time: moment && new Date(moment.commit.committer.time * 1000).toISOString(),
+    service: source,
+  };
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'clipanion';
 import { TreekeeperError } from '../errors.ts';
 import { parseKey } from '../report/key.ts';
+import { timeArgument } from './arguments.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 export class LogCommand extends BaseCommand {
@@ -11,19 +12,26 @@ export class LogCommand extends BaseCommand {
     description: 'list the snapshots, or the history of one key',
     details: `
       Newest first, with what changed in each. With KEY, only the snapshots in which that node, or anything below it, is
-      not what it was before.
+      not what it was before, with the value it had from then on, and the revision of the service.
+
+      Times for --since and --until are as for snapshots: 2026-11-01, 'yesterday 14:00', '2 hours ago'.
 
       Exit status: 0 done; 2 there is no such store or key.
     `,
     examples: [
-      ['All snapshots', '$0 log'],
-      ['When a key changed', '$0 log /app/db/url'],
+      ['All snapshots of the last day', "$0 log --since '1 day ago'"],
+      ['Every value that a key has had', '$0 log /app/db/url'],
+      ['What happened below a key, change by change', '$0 log -p /app/db'],
     ],
   });
 
   key = Option.String({ name: 'KEY', required: false });
   store = Option.String('--store', { description: 'Only this store' });
   most = Option.String('-n,--max-count', { description: 'At most so many' });
+  since = Option.String('--since', { description: 'Only snapshots from this time on' });
+  until = Option.String('--until', { description: 'Only snapshots up to this time' });
+  patch = Option.Boolean('-p,--patch', false, { description: 'With the changes themselves' });
+  full = Option.Boolean('--full', false, { description: 'Cut nothing short' });
 
   protected override readonly isLong = true;
 
@@ -34,16 +42,21 @@ export class LogCommand extends BaseCommand {
     ]);
     const most = this.most === undefined ? Number.POSITIVE_INFINITY : Number(this.most);
     if (!(most >= 0)) throw new TreekeeperError('usage', `-n ${this.most} is not a number`);
+    const key = this.key === undefined ? undefined : parseKey(this.key);
+    const request = {
+      store: this.store,
+      key,
+      since: timeArgument('--since', this.since)?.start,
+      until: timeArgument('--until', this.until)?.end,
+    };
 
     await using opened = await openForReading(repositoryPath, surroundings);
-    const key = this.key === undefined ? undefined : parseKey(this.key);
+    const { printEntry } = await import('./log-entry.ts');
+    const form = { key, patch: this.patch, full: this.full };
     let left = most;
-    for await (const { oid, time, store, subject, complete, change } of history(opened, this.store, key)) {
+    for await (const entry of history(opened, request)) {
       if (left-- <= 0) break;
-      const date = new Date(time * 1000).toISOString();
-      const what = change === undefined ? subject : `${store}: ${change}`;
-      const line = `${oid.slice(0, 10)}  ${date.replace('T', ' ').slice(0, 19)}Z  ${what}${complete ? '' : '  [incomplete]'}`;
-      printer.print({ type: 'snapshot', commit: oid, time: date, store, subject, complete, change }, line);
+      await printEntry(entry, opened, printer, form, surroundings.decryptor);
     }
     return undefined;
   }

@@ -5,7 +5,7 @@ import { type BatchAnswer, batchParser } from './batch-parser.ts';
 import { gitFailure, reasonIn, runGit, spawnGit } from './process.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { GitObject, ObjectReader } from './reader.ts';
-import { readRef } from './refs.ts';
+import { listRefs, readRef } from './refs.ts';
 import type { Repository } from './repository.ts';
 import { resolveName } from './resolve-name.ts';
 
@@ -92,6 +92,14 @@ export function openNativeReader(repository: Repository): ObjectReader {
       });
     },
 
+    async ancestors(oid, most) {
+      const args = ['rev-list', '--first-parent', `--max-count=${most}`, oid];
+      // where something is missing, to read one after another tells what
+      const { stdout } = await runGit({ gitDir, args, accept: [128] });
+      return stdout.toString().split('\n').filter(Boolean);
+    },
+
+    refs: () => listRefs(gitDir, 'refs/'),
     readTree: async (oid) => decodeTree(await contentOf(reader.read(oid), 'tree')),
     readBlob: (oid) => contentOf(reader.read(oid), 'blob'),
 

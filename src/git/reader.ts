@@ -9,7 +9,7 @@ export interface GitObject {
 }
 
 /**
- * Read access to the objects of a repository, in two calls. There are two implementations, git's own
+ * Read access to the names and objects of a repository. There are two implementations, git's own
  * `cat-file --batch` and isomorphic-git (for machines without a git binary); walks, history and diffs are written
  * once, over this interface.
  */
@@ -25,4 +25,11 @@ export interface ObjectReader extends ObjectSource, AsyncDisposable {
    * Throws `TreekeeperError('integrity')` where it is missing or damaged.
    */
   read(oid: Oid): Promise<GitObject>;
+  /**
+   * The ids of a commit and of those before it along the first parents, so many at most: what is worth asking for at
+   * once. Nothing but a hint, which may be empty.
+   */
+  ancestors(oid: Oid, most: number): Promise<readonly Oid[]>;
+  /** All refs by their full names, with the ids that they hold. */
+  refs(): Promise<ReadonlyMap<string, Oid>>;
 }

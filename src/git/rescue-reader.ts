@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import git from 'isomorphic-git';
 import { reasonOf, TreekeeperError } from '../errors.ts';
+import type { Oid } from '../snapshot/objects.ts';
 import { decodeTree } from '../snapshot/tree.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { ObjectReader } from './reader.ts';
@@ -53,6 +54,17 @@ export function openRescueReader(repository: Repository): ObjectReader {
       } finally {
         turns.leave();
       }
+    },
+
+    ancestors: async () => [],
+
+    async refs() {
+      const found = new Map<string, Oid>();
+      for (const name of await git.listRefs({ fs, gitdir, filepath: 'refs' })) {
+        const oid = await git.resolveRef({ fs, gitdir, ref: `refs/${name}` }).catch(() => undefined);
+        if (oid !== undefined) found.set(`refs/${name}`, oid);
+      }
+      return found;
     },
 
     readTree: async (oid) => decodeTree(await contentOf(reader.read(oid), 'tree')),

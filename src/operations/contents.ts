@@ -16,7 +16,7 @@ export interface Contents {
 const mostKept = 64 * 1024 * 1024;
 
 /** Opens the contents of a snapshot. What is read is kept as far as that is small. */
-export function openContents({ source, store }: Snapshot, decryptor?: Decryptor): Contents {
+export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store'>, decryptor?: Decryptor): Contents {
   const values = new Map<string, Uint8Array>();
   const attributes = new Map<Oid, Attributes>();
   let kept = 0;

@@ -1,71 +1,145 @@
 import type { Decryptor } from '../ciphers/cipher.ts';
 import { TreekeeperError } from '../errors.ts';
+import type { ObjectReader } from '../git/reader.ts';
 import { isServiceUrl } from '../services/address.ts';
 import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Attributes } from '../snapshot/node.ts';
-import type { Entry, Snapshot } from '../snapshot/walk.ts';
+import { type Entry, openSnapshot, type Snapshot } from '../snapshot/walk.ts';
+import type { BackupSource } from './backup.ts';
 import { connect, type Surroundings } from './connect.ts';
 import { openContents } from './contents.ts';
-import { liveSnapshot } from './live.ts';
+import { type Moment, readMoment, type StoreMoment } from './history.ts';
+import { liveSnapshot, NotKept } from './live.ts';
 import type { OpenRepository } from './open.ts';
 import type { PlanOptions } from './plan-restore.ts';
-import { locate } from './revision.ts';
+import { lastChange, locate } from './revision.ts';
 
-/** Two snapshots side by side, of which the second may be a live service. */
+/** One of two states that are compared. */
+export interface Compared {
+  readonly snapshot: Snapshot;
+  /** Where in the history it is; `undefined` for a service as it is now. */
+  readonly moment: Moment | undefined;
+  /** The service that was read live, as it was named. */
+  readonly source: string | undefined;
+}
+
+/** Two states side by side. There is no `before` where a store had no snapshot yet. */
 export interface Comparison {
-  readonly before: Snapshot;
-  readonly after: Snapshot;
+  readonly before: Compared | undefined;
+  readonly after: Compared | undefined;
   readonly changes: readonly Change[];
 }
 
-/** One side of a change with its contents. `undefined` is a value that is not at hand: encrypted, or too large to keep. */
-export interface Side {
-  readonly value: Uint8Array | null | undefined;
-  readonly attributes: Attributes | undefined;
+/** What is to be compared: snapshots by their names, services by their URLs or their names in the configuration. */
+export interface CompareRequest {
+  /** Without it, the snapshot of the store before `after`. */
+  readonly before: string | undefined;
+  readonly after: string;
+  readonly store?: string | undefined;
+  /** Only nodes at and below it. */
+  readonly key?: Uint8Array | undefined;
 }
 
-/**
- * Compares the snapshot that `before` names with `after`: another one, the URL of a service or a store of the
- * configuration, which is then read live. Only nodes at and below `key`, where given. Throws as `locate` and `connect` do.
- */
+/** One side of a change with its contents. */
+export interface Side {
+  /** `undefined` where it is not at hand: encrypted, or too large to keep. */
+  readonly value: Uint8Array | null | undefined;
+  readonly attributes: Attributes | undefined;
+  readonly encrypted: boolean;
+}
+
+/** Compares two states, each a snapshot or a live service. Throws as `locate`, `connect` and `liveSnapshot` do. */
 export async function compare(
-  { repository, reader }: OpenRepository,
-  { before, after, store }: { before: string; after: string; store?: string | undefined },
+  opened: OpenRepository,
+  { before, after, store, key }: CompareRequest,
   surroundings: Surroundings,
   options: PlanOptions = {},
 ): Promise<Comparison> {
-  const { snapshot } = await locate(reader, repository, before, store);
-  const changes: Change[] = [];
-  if (!isServiceUrl(after) && !surroundings.config?.stores[after]) {
-    const other = await locate(reader, repository, after, store);
-    await diffSnapshots(snapshot, other.snapshot, (change) => changes.push(change));
-    return { before: snapshot, after: other.snapshot, changes };
-  }
+  const { repository, reader } = opened;
+  const find = async (name: string): Promise<Compared> => ({
+    ...(await locate(reader, repository, name, store)),
+    source: undefined,
+  });
+  const isLive = (name: string) => isServiceUrl(name) || surroundings.config?.stores[name] !== undefined;
+  const read = (name: string, like?: Snapshot) => readLive(name, like, surroundings, options);
 
-  const source = await connect(after, surroundings);
-  await using service = source.service;
-  // What the store leaves out on purpose is no difference.
-  const { include, exclude, ephemeral, encrypt } = snapshot.manifest;
-  const live = await liveSnapshot(
-    { store: source.store, service, policy: { include, exclude, ephemeral, encrypt } },
-    snapshot,
-    { ...options, decryptor: surroundings.decryptor },
-  );
-  await diffSnapshots(snapshot, live, (change) => changes.push(change));
-  return { before: snapshot, after: live, changes };
+  if (before === undefined) {
+    const { snapshot, moment } = await locate(reader, repository, after, store);
+    const change = await lastChange(reader, moment, snapshot.store);
+    if (!change) throw new TreekeeperError('failed', `${after} has no history`);
+    return changesBetween(reader, change, key);
+  }
+  const [storedBefore, storedAfter] = [
+    isLive(before) ? undefined : await find(before),
+    isLive(after) ? undefined : await find(after),
+  ];
+  const a = storedBefore ?? (await read(before, storedAfter?.snapshot));
+  const b = storedAfter ?? (await read(after, a.snapshot));
+  return { before: a, after: b, changes: await listChanges(a.snapshot, b.snapshot, key) };
 }
 
-/** Without a key it is still told which values changed. */
-function unlessSecret(thrown: unknown): undefined {
-  if (thrown instanceof TreekeeperError && thrown.code === 'decrypt') return undefined;
+/** What one moment of a history changed in its store. */
+export async function changesBetween(reader: ObjectReader, moment: StoreMoment, key?: Uint8Array): Promise<Comparison> {
+  const open = async (tree: string | undefined) =>
+    tree === undefined ? undefined : openSnapshot(moment.store, tree, reader);
+  const [parent] = moment.commit.parents;
+  const [before, after, previous] = await Promise.all([
+    open(moment.previousTree),
+    open(moment.tree),
+    parent === undefined ? undefined : readMoment(reader, parent),
+  ]);
+  const compared = (snapshot: Snapshot | undefined, at: Moment | undefined) =>
+    snapshot && { snapshot, moment: at, source: undefined };
+  return {
+    before: compared(before, previous),
+    after: compared(after, moment),
+    changes: await listChanges(before, after, key),
+  };
+}
+
+async function listChanges(
+  before: Snapshot | undefined,
+  after: Snapshot | undefined,
+  key: Uint8Array | undefined,
+): Promise<Change[]> {
+  const changes: Change[] = [];
+  await diffSnapshots(before, after, (change) => changes.push(change), key);
+  return changes;
+}
+
+async function readLive(
+  name: string,
+  like: Snapshot | undefined,
+  surroundings: Surroundings,
+  options: PlanOptions,
+): Promise<Compared> {
+  const source: BackupSource = await connect(name, surroundings);
+  await using service = source.service;
+  // What the store leaves out on purpose is no difference.
+  const { include, exclude, ephemeral, encrypt } = like?.manifest ?? { ...source.policy, encrypt: undefined };
+  const snapshot = await liveSnapshot(
+    { store: source.store, service, policy: { include, exclude, ephemeral, encrypt } },
+    like,
+    { ...options, decryptor: surroundings.decryptor },
+  );
+  return { snapshot, moment: undefined, source: name };
+}
+
+/** That a value changed can be told without the value. */
+function unlessOutOfReach(thrown: unknown): undefined {
+  if (thrown instanceof NotKept || (thrown instanceof TreekeeperError && thrown.code === 'decrypt')) return undefined;
   throw thrown;
 }
 
 /** Reads what the entries of one snapshot hold. Throws `TreekeeperError('integrity')` on what is damaged. */
-export function sideReader(snapshot: Snapshot, decryptor?: Decryptor): (entry: Entry) => Promise<Side> {
+export function sideReader(
+  snapshot: Pick<Snapshot, 'source' | 'store'>,
+  decryptor?: Decryptor,
+): (entry: Entry) => Promise<Side> {
   const contents = openContents(snapshot, decryptor);
   return async (entry) => ({
-    value: await contents.value(entry).catch(unlessSecret),
+    value: await contents.value(entry).catch(unlessOutOfReach),
     attributes: await contents.attributes(entry),
+    encrypted: entry.value?.encrypted ?? false,
   });
 }

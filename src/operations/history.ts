@@ -3,6 +3,7 @@ import { type Commit, decodeCommit } from '../git/commit.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { isStoreName, manifestName } from '../snapshot/manifest.ts';
 import { directoryMode, type Oid } from '../snapshot/objects.ts';
+import { inOrder } from './in-order.ts';
 
 /** A commit with its id. */
 export interface Moment {
@@ -31,14 +32,34 @@ export async function readMoment(reader: ObjectReader, oid: Oid): Promise<Moment
   throw new TreekeeperError('usage', `${oid.slice(0, 10)} is a ${object.type}, not a snapshot`);
 }
 
+/** Commits that are read one after another before more are asked for at once: most callers want no more than these. */
+const nearest = 8;
+const readAhead = 512;
+
 /** The commits from `moment` back to the first, newest first, along the first parents. */
 export async function* ancestry(reader: ObjectReader, moment: Moment): AsyncGenerator<Moment> {
-  for (let current: Moment | undefined = moment; current; ) {
+  const ahead = new Map<Oid, Promise<Moment>>();
+  let current = moment;
+  for (let distance = 0; ; distance++) {
     yield current;
-    const parent: Oid | undefined = current.commit.parents[0];
-    current = parent === undefined ? undefined : await readMoment(reader, parent);
+    const [parent] = current.commit.parents;
+    if (parent === undefined) return;
+
+    if (distance >= nearest && !ahead.has(parent)) {
+      ahead.clear();
+      for (const oid of await reader.ancestors(parent, readAhead)) {
+        const reading = readMoment(reader, oid);
+        reading.catch(() => {});
+        ahead.set(oid, reading);
+      }
+    }
+    current = await (ahead.get(parent) ?? readMoment(reader, parent));
+    ahead.delete(parent);
   }
 }
+
+/** Trees that are read at once: they may be large. */
+const treesAtOnce = 16;
 
 /** Every change of the given stores (of all without a list) up to `moment`, newest first. */
 export async function* storeHistory(
@@ -47,10 +68,10 @@ export async function* storeHistory(
   only?: readonly string[],
 ): AsyncGenerator<StoreMoment> {
   let newer: { moment: Moment; stores: ReadonlyMap<string, Oid> } | undefined;
-  for await (const older of ancestry(reader, moment)) {
-    const stores = await storeTrees(reader, older);
-    if (newer) yield* changes(newer.moment, newer.stores, stores);
-    newer = { moment: older, stores };
+  const read = async (older: Moment) => ({ moment: older, stores: await storeTrees(reader, older) });
+  for await (const older of inOrder(ancestry(reader, moment), read, treesAtOnce)) {
+    if (newer) yield* changes(newer.moment, newer.stores, older.stores);
+    newer = older;
   }
   if (newer) yield* changes(newer.moment, newer.stores, new Map());
 

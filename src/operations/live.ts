@@ -2,7 +2,7 @@ import type { Decryptor } from '../ciphers/cipher.ts';
 import { TreekeeperError } from '../errors.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { OidSet } from '../git/oid-set.ts';
-import type { Oid } from '../snapshot/objects.ts';
+import type { ObjectSource, Oid } from '../snapshot/objects.ts';
 import type { Snapshot } from '../snapshot/walk.ts';
 import type { BackupSource } from './backup.ts';
 import { openComparer } from './compare-sealed.ts';
@@ -13,27 +13,46 @@ import { takeSnapshot } from './take.ts';
 /** How many bytes of values that a stored snapshot does not have are kept for showing them. */
 const mostKept = 256 * 1024 * 1024;
 
+/** A value of a live service was read, and too much was kept already to keep it too. */
+export class NotKept extends TreekeeperError {
+  constructor() {
+    super('failed', 'a value of the service was too much to keep for comparing', {
+      hint: 'compare one subtree at a time, or make a snapshot and compare that',
+    });
+  }
+}
+
+/** For a service that is compared with nothing that is stored: what was not kept is nowhere else. */
+const nowhere: ObjectSource = {
+  readTree: () => Promise.reject(new NotKept()),
+  readBlob: () => Promise.reject(new NotKept()),
+};
+
 /**
- * A live service as if it were a snapshot, held in memory, so that it can be compared with `stored`. Values that are
- * in neither `stored` nor the first 256 MiB of new ones cannot be read back, and are told by their id alone.
+ * A live service as if it were a snapshot, held in memory, so that it can be compared with `stored` or another one. Values
+ * that are in neither `stored` nor the first 256 MiB of new ones cannot be read back: that fails with `NotKept`.
  */
 export async function liveSnapshot(
   { service, policy, store }: BackupSource,
-  stored: Snapshot,
+  stored: Snapshot | undefined,
   { signal, onProgress, decryptor }: PlanOptions & { readonly decryptor?: Decryptor | undefined } = {},
 ): Promise<Snapshot> {
   return withRestarts(async () => {
     const known = new OidSet();
     const sink = hashSink(known);
     const kept = new Map<Oid, Uint8Array>();
+    const dropped = new OidSet();
     let bytes = 0;
     const keeping = {
       tree: sink.tree,
       blob(content: Uint8Array): Oid {
         const oid = sink.blob(content);
-        if (bytes < mostKept && !kept.has(oid)) {
+        if (kept.has(oid)) return oid;
+        if (bytes < mostKept) {
           kept.set(oid, Uint8Array.from(content));
           bytes += content.length;
+        } else {
+          dropped.add(oid);
         }
         return oid;
       },
@@ -41,7 +60,7 @@ export async function liveSnapshot(
     const { tree, manifest, result } = await takeSnapshot(
       service,
       policy,
-      { sink: keeping, previous: stored, sealer: openComparer(stored, keeping, decryptor) },
+      { sink: keeping, previous: stored, sealer: stored && openComparer(stored, keeping, decryptor) },
       {
         signal,
         onProgress,
@@ -54,14 +73,18 @@ export async function liveSnapshot(
       });
     }
 
-    const under = sink.over(stored.source);
+    const under = sink.over(stored?.source ?? nowhere);
     return {
       store,
       tree,
       manifest,
       source: {
         readTree: under.readTree,
-        readBlob: async (oid) => kept.get(oid) ?? under.readBlob(oid),
+        readBlob: async (oid) =>
+          kept.get(oid) ??
+          under.readBlob(oid).catch((thrown) => {
+            throw dropped.has(oid) ? new NotKept() : thrown;
+          }),
       },
     };
   });

@@ -1,27 +1,43 @@
 import { TreekeeperError } from '../errors.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { sameEntry } from '../snapshot/diff.ts';
-import { decodeTrailers } from '../snapshot/message.ts';
+import { decodeTrailers, type Trailers } from '../snapshot/message.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { findNode, openSnapshot } from '../snapshot/walk.ts';
+import { type Trace, traceKey } from '../snapshot/trace.ts';
+import type { Entry } from '../snapshot/walk.ts';
+import { changesBetween } from './diff.ts';
 import { isStore, type StoreMoment, storeHistory } from './history.ts';
+import { inOrder } from './in-order.ts';
 import type { OpenRepository } from './open.ts';
 import { listStores, resolveRevision } from './revision.ts';
 
 /** One line of a history. */
-export interface LogEntry {
-  readonly oid: Oid;
-  /** Seconds since 1970. */
-  readonly time: number;
-  readonly store: string;
+export interface LogEntry extends StoreMoment {
+  /** The first line of the message. */
   readonly subject: string;
-  /** Whether every node could be read. */
-  readonly complete: boolean;
+  /** What the message tells of the snapshot; empty where treekeeper did not write it. */
+  readonly trailers: Trailers;
   /** For the history of one key: what became of it. */
   readonly change: KeyChange | undefined;
 }
 
-export type KeyChange = 'added' | 'changed' | 'removed' | 'changed below';
+export interface KeyChange {
+  readonly what: 'added' | 'changed' | 'removed' | 'changed below';
+  /** The node itself before and after, where there was one. */
+  readonly before: Entry | undefined;
+  readonly after: Entry | undefined;
+}
+
+/** Which snapshots are asked for. Times are milliseconds since 1970, both included. */
+export interface LogRequest {
+  readonly store?: string | undefined;
+  readonly key?: Uint8Array | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+/** Moments of which the trees are looked into at once. */
+const atOnce = 16;
 
 /**
  * The snapshots of the branch, newest first: of one store or of all, and with a key only those in which the node or
@@ -30,28 +46,29 @@ export type KeyChange = 'added' | 'changed' | 'removed' | 'changed below';
  */
 export async function* history(
   { repository, reader }: OpenRepository,
-  store?: string,
-  key?: Uint8Array,
+  { store, key, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: LogRequest,
 ): AsyncGenerator<LogEntry> {
   const tip = await resolveRevision(reader, repository, '');
-  let found = false;
-  for await (const moment of storeHistory(reader, tip, store === undefined ? undefined : [store])) {
-    if (!(await isStoreMoment(reader, moment))) continue;
-    const change = key === undefined ? undefined : await keyChange(reader, moment, key);
-    if (key !== undefined && change === undefined) continue;
+  const follow = key && keyFollower(reader, key);
+  const examine = async (moment: StoreMoment): Promise<LogEntry | undefined> => {
+    if (moment.commit.committer.time * 1000 > until) return undefined;
+    const { message } = moment.commit;
+    const trailers = decodeTrailers(message);
+    if (!(await isStoreMoment(reader, moment, trailers))) return undefined;
+    const change = await follow?.(moment);
+    if (follow && !change) return undefined;
+    return { ...moment, subject: message.split('\n', 1)[0] ?? '', trailers, change };
+  };
 
+  let found = false;
+  const moments = storeHistory(reader, tip, store === undefined ? undefined : [store]);
+  for await (const entry of inOrder(newerThan(moments, since), examine, atOnce)) {
+    if (!entry) continue;
     found = true;
-    const { message, committer } = moment.commit;
-    yield {
-      oid: moment.oid,
-      time: committer.time,
-      store: moment.store,
-      subject: message.split('\n', 1)[0] ?? '',
-      complete: !decodeTrailers(message).get('Complete')?.startsWith('no'),
-      change,
-    };
+    yield entry;
   }
-  if (found || (store === undefined && key === undefined)) return;
+  const isNarrow = since !== Number.NEGATIVE_INFINITY || until !== Number.POSITIVE_INFINITY;
+  if (found || isNarrow || (store === undefined && key === undefined)) return;
   throw new TreekeeperError(
     'usage',
     key === undefined ? `there is no store ${store}` : 'no snapshot ever had this key',
@@ -61,23 +78,38 @@ export async function* history(
   );
 }
 
-async function isStoreMoment(reader: ObjectReader, { tree, previousTree }: StoreMoment): Promise<boolean> {
-  const present = tree ?? previousTree;
+/** Commit times never run backwards, so the first one that is too old is the end. */
+async function* newerThan(moments: AsyncIterable<StoreMoment>, since: number): AsyncGenerator<StoreMoment> {
+  for await (const moment of moments) {
+    if (moment.commit.committer.time * 1000 < since) return;
+    yield moment;
+  }
+}
+
+/** A snapshot of ours says of which store it is; anything else may be a directory that a person put beside them. */
+async function isStoreMoment(reader: ObjectReader, moment: StoreMoment, trailers: Trailers): Promise<boolean> {
+  if (trailers.get('Store') === moment.store) return true;
+  const present = moment.tree ?? moment.previousTree;
   return present !== undefined && isStore(reader, present);
 }
 
-async function keyChange(
-  reader: ObjectReader,
-  { store, tree, previousTree }: StoreMoment,
-  key: Uint8Array,
-): Promise<KeyChange | undefined> {
-  const find = async (at: Oid | undefined) =>
-    at === undefined ? undefined : findNode(await openSnapshot(store, at, reader), key);
-  const [is, was] = [await find(tree), await find(previousTree)];
-  if (is?.entry && was?.entry) {
-    if (!sameEntry(is.entry, was.entry)) return 'changed';
-  } else if (is?.entry || was?.entry) {
-    return is?.entry ? 'added' : 'removed';
-  }
-  return is?.subtree === was?.subtree ? undefined : 'changed below';
+/** Tells what a moment did to a key. */
+function keyFollower(reader: ObjectReader, key: Uint8Array): (moment: StoreMoment) => Promise<KeyChange | undefined> {
+  const tracers = new Map<string, (tree: Oid) => Promise<Trace | undefined>>();
+  const read = async (oid: Oid) => (await reader.read(oid)).content;
+  return async (moment) => {
+    const { store, tree, previousTree } = moment;
+    const trace = tracers.get(store) ?? traceKey(key, store, read);
+    tracers.set(store, trace);
+    const look = async (at: Oid | undefined) => (at === undefined ? undefined : trace(at));
+    const [is, was] = await Promise.all([look(tree), look(previousTree)]);
+    const [after, before] = [is?.entry, was?.entry];
+    if (after && before ? !sameEntry(after, before) : (after ?? before)) {
+      return { what: before ? (after ? 'changed' : 'removed') : 'added', before, after };
+    }
+    const isChangedBelow =
+      is?.subtree !== was?.subtree ||
+      (is?.long !== was?.long && (await changesBetween(reader, moment, key)).changes.length > 0);
+    return isChangedBelow ? { what: 'changed below', before, after } : undefined;
+  };
 }

@@ -1,8 +1,11 @@
 import { TreekeeperError } from '../errors.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
+import { shortOid } from '../snapshot/moment.ts';
 import { openSnapshot, type Snapshot } from '../snapshot/walk.ts';
 import { ancestry, isStore, type Moment, readMoment, type StoreMoment, storeHistory, storeTrees } from './history.ts';
+import { beyond, unknownRevision, unknownStore } from './unknown.ts';
+import { parseWhen, type When } from './when.ts';
 
 /** A store as it was at one commit. */
 export interface Located {
@@ -11,30 +14,32 @@ export interface Located {
 }
 
 const grammar = /^(?<base>(?:[^~^@:]|@(?!\{))*)(?<steps>(?:~\d*|\^\d*|@\{[^}]*\})*)$/;
-const step = /(?<operator>[~^])(?<number>\d*)|@\{(?<date>[^}]*)\}/g;
+const step = /(?<operator>[~^])(?<number>\d*)|@\{(?<inner>[^}]*)\}/g;
 
 /**
- * The commit that a revision names: a branch, tag or (abbreviated) id, `HEAD`, or nothing for the tip of the branch;
- * then any of `~n` (n first parents back), `^n` (the n-th parent) and `@{date}` (the last commit at that time).
- * Throws `TreekeeperError('usage')` where there is no such commit.
+ * The commit that a revision names: a branch, tag or (abbreviated) id, `HEAD`, or nothing (or `latest`) for the tip of the
+ * branch; then any of `~n` (n first parents back), `^n` (the n-th parent) and `@{date}` (the last commit at that time). A
+ * date that is no name is one without `@{}` too. Throws `TreekeeperError('usage')` where there is no such commit, with
+ * what may have been meant.
  */
 export async function resolveRevision(reader: ObjectReader, repository: Repository, revision: string): Promise<Moment> {
   const { base = '', steps = '' } = grammar.exec(revision)?.groups ?? { base: revision };
-  const oid = await reader.resolve(base === '' ? repository.branch : base);
-  if (oid === undefined) throw unknown(revision, repository, base);
+  const isTip = base === '' || base === 'latest';
+  const oid = await reader.resolve(isTip ? repository.branch : base);
+  const when = oid === undefined && !isTip ? parseWhen(revision) : undefined;
+  if (when) return atTime(reader, await resolveRevision(reader, repository, ''), when, revision);
+  if (oid === undefined) throw await unknownRevision(reader, repository, isTip ? '' : base);
 
-  let moment: Moment | undefined = await readMoment(reader, oid);
-  for (const { groups } of steps.matchAll(step)) {
-    moment = await takeStep(reader, moment, groups ?? {});
-    if (!moment) throw new TreekeeperError('usage', `the history does not reach back to ${revision}`);
-  }
+  let moment = await readMoment(reader, oid);
+  for (const { groups } of steps.matchAll(step)) moment = await takeStep(reader, moment, groups ?? {}, revision);
   return moment;
 }
 
 /**
- * The snapshot that a revision names, of the store of that name; without a name, of the only store there is. `latest`
- * is the tip of the branch and `latest~n` the n-th snapshot of the store before it.
- * Throws `TreekeeperError('usage')` where there is no such commit or store.
+ * The snapshot that a revision names, of the store of that name; without a name, of the only store there is. `latest` is
+ * the tip of the branch and `latest~n` the n-th snapshot of the store before it. The name of a store is its latest
+ * snapshot, and takes the same `~n` and `@{}`, in which also a revision may stand: `zk-us@{v1}` is that store as it was
+ * there. Throws `TreekeeperError('usage')` where there is no such commit or store, or a name is both.
  */
 export async function locate(
   reader: ObjectReader,
@@ -42,20 +47,21 @@ export async function locate(
   revision: string,
   store?: string,
 ): Promise<Located> {
-  const latest = /^latest(?<steps>~(?<back>\d*))?$/.exec(revision);
-  const moment = await resolveRevision(reader, repository, latest ? '' : revision);
-  const name = store ?? (await onlyStore(reader, moment));
-  const { steps, back = '' } = latest?.groups ?? {};
-  if (steps !== undefined) return locateBack(reader, moment, name, back === '' ? 1 : Number(back));
-
-  const tree = (await storeTrees(reader, moment)).get(name);
-  if (tree === undefined) {
-    const names = [...(await storeTrees(reader, moment)).keys()].join(', ') || 'none';
-    throw new TreekeeperError('usage', `there is no store ${name} in ${revision}`, {
-      hint: `the stores there are: ${names}`,
-    });
+  const { base = '', steps = '' } = grammar.exec(revision)?.groups ?? { base: revision };
+  const named = base === 'latest' ? store : await storeNamed(reader, repository, base, store);
+  if (base !== 'latest' && named === undefined) {
+    const moment = await resolveRevision(reader, repository, revision);
+    return locateIn(reader, moment, store ?? (await onlyStore(reader, moment)), revision);
   }
-  return { snapshot: await openSnapshot(name, tree, reader), moment };
+
+  const tip = await resolveRevision(reader, repository, '');
+  const name = named ?? (await onlyStore(reader, tip));
+  const back = /^~(\d*)$/.exec(steps)?.[1];
+  if (back !== undefined) return locateBack(reader, tip, name, back === '' ? 1 : Number(back));
+  const [, inner] = /^@\{([^}]*)\}$/.exec(steps) ?? [];
+  const isWithin = inner !== undefined && base !== 'latest' && !parseWhen(inner);
+  const moment = await resolveRevision(reader, repository, isWithin ? inner : steps);
+  return locateIn(reader, moment, name, revision);
 }
 
 /** The last moment up to `moment` in which the store's tree became what it is there: whose message tells of it. */
@@ -75,6 +81,37 @@ export async function listStores(reader: ObjectReader, moment: Moment): Promise<
   return names;
 }
 
+/** The store that the first part of a revision names, if it names one rather than a commit. */
+async function storeNamed(
+  reader: ObjectReader,
+  repository: Repository,
+  base: string,
+  store: string | undefined,
+): Promise<string | undefined> {
+  const tip = base === '' ? undefined : await reader.resolve(repository.branch);
+  const tree = tip === undefined ? undefined : (await storeTrees(reader, await readMoment(reader, tip))).get(base);
+  if (tree === undefined || !(await isStore(reader, tree))) return undefined;
+
+  const [ref] = [...(await reader.refs()).keys()].filter(
+    (name) => /^refs\/(?:tags|heads)\//.test(name) && name.replace(/^refs\/[^/]+\//, '') === base,
+  );
+  if (ref !== undefined) {
+    throw new TreekeeperError('usage', `${base} is a store and a ${ref.startsWith('refs/tags/') ? 'tag' : 'branch'}`, {
+      hint: `write ${ref} for the latter, or latest with --store ${base}`,
+    });
+  }
+  if (store === undefined || store === base) return base;
+  throw new TreekeeperError('usage', `${base} is another store than ${store}, which --store names`, {
+    hint: 'leave --store away',
+  });
+}
+
+async function locateIn(reader: ObjectReader, moment: Moment, store: string, revision: string): Promise<Located> {
+  const tree = (await storeTrees(reader, moment)).get(store);
+  if (tree === undefined) throw await unknownStore(reader, moment, store, revision);
+  return { snapshot: await openSnapshot(store, tree, reader), moment };
+}
+
 async function onlyStore(reader: ObjectReader, moment: Moment): Promise<string> {
   const names = await listStores(reader, moment);
   const [name] = names;
@@ -92,50 +129,55 @@ async function onlyStore(reader: ObjectReader, moment: Moment): Promise<string> 
 }
 
 async function locateBack(reader: ObjectReader, moment: Moment, store: string, back: number): Promise<Located> {
-  let left = back;
+  let count = 0;
   for await (const change of storeHistory(reader, moment, [store])) {
-    if (left === 0 && change.tree !== undefined)
+    if (count >= back && change.tree !== undefined)
       return { snapshot: await openSnapshot(store, change.tree, reader), moment: change };
-    left -= 1;
+    count += 1;
   }
-  throw new TreekeeperError('usage', `the store ${store} has no ${back} snapshots before its latest`);
+  if (count === 0) throw await unknownStore(reader, moment, store, 'latest');
+  throw new TreekeeperError('usage', `the store ${store} has no ${back} snapshots before its latest`, {
+    hint: `it has ${count - 1}; \`treekeeper log --store ${store}\` lists them`,
+  });
 }
 
 async function takeStep(
   reader: ObjectReader,
   moment: Moment,
-  { operator, number = '', date }: { readonly [name: string]: string | undefined },
-): Promise<Moment | undefined> {
-  if (date !== undefined) return atTime(reader, moment, date);
+  { operator, number = '', inner }: { readonly [name: string]: string | undefined },
+  revision: string,
+): Promise<Moment> {
+  if (inner !== undefined) {
+    const when = parseWhen(inner);
+    if (when) return atTime(reader, moment, when, inner);
+    throw new TreekeeperError('usage', `${inner} is not a date`, {
+      hint: "write it as 2026-11-01, 2026-11-01T14:00:00Z, 'yesterday 14:00' or '2 hours ago'",
+    });
+  }
 
   const count = number === '' ? 1 : Number(number);
   if (operator === '^') {
     const parent = moment.commit.parents[count - 1];
-    return count === 0 ? moment : parent === undefined ? undefined : readMoment(reader, parent);
+    if (count === 0) return moment;
+    if (parent !== undefined) return readMoment(reader, parent);
+    throw new TreekeeperError(
+      'usage',
+      `${shortOid(moment.oid)} has ${moment.commit.parents.length} parents, and ${revision} asks for more`,
+    );
   }
-  let left = count;
-  for await (const ancestor of ancestry(reader, moment)) if (left-- === 0) return ancestor;
-  return undefined;
+  let passed = 0;
+  for await (const ancestor of ancestry(reader, moment)) if (passed++ === count) return ancestor;
+  throw new TreekeeperError('usage', `the history does not reach back to ${revision}`, {
+    hint: `there are ${passed - 1} commits before it; \`treekeeper log\` lists them`,
+  });
 }
 
-/** The newest commit that is not younger than `date`. A date without a time means the end of that day, local time. */
-async function atTime(reader: ObjectReader, moment: Moment, date: string): Promise<Moment | undefined> {
-  const time = Date.parse(/^\d{4}-\d\d-\d\d$/.test(date) ? `${date}T23:59:59.999` : date);
-  if (Number.isNaN(time)) {
-    throw new TreekeeperError('usage', `${date} is not a date`, {
-      hint: 'write it as 2026-11-01 or 2026-11-01T14:00:00Z',
-    });
+/** The newest commit that is not younger than the end of a day, or a moment. */
+async function atTime(reader: ObjectReader, moment: Moment, { end }: When, words: string): Promise<Moment> {
+  let first = moment;
+  for await (const ancestor of ancestry(reader, moment)) {
+    if (ancestor.commit.committer.time * 1000 <= end) return ancestor;
+    first = ancestor;
   }
-  for await (const ancestor of ancestry(reader, moment))
-    if (ancestor.commit.committer.time * 1000 <= time) return ancestor;
-  return undefined;
-}
-
-function unknown(revision: string, { branch }: Repository, base: string): TreekeeperError {
-  if (base === '' || base === 'HEAD') {
-    return new TreekeeperError('usage', `the branch ${branch.replace('refs/heads/', '')} has no snapshot yet`, {
-      hint: 'make one with `treekeeper backup SERVICE`',
-    });
-  }
-  return new TreekeeperError('usage', `there is no snapshot ${revision}`, { hint: '`treekeeper log` lists them' });
+  throw beyond(first, words);
 }

@@ -1,11 +1,25 @@
+import { sameBytes } from './bytes.ts';
 import type { Child, Directory, Value } from './directory.ts';
-import { layouts } from './layout.ts';
+import { type Layout, layouts } from './layout.ts';
 import { decodeLong, longName } from './long.ts';
 import type { Oid } from './objects.ts';
 import { keyAt, latin1, type Place, placeOf } from './paths.ts';
-import { childPlace, type Entry, nodeAt, openChild, openTop, type Snapshot, whereIs } from './walk.ts';
+import {
+  childPlace,
+  type Entry,
+  isBelow,
+  nodeAt,
+  openChild,
+  openTop,
+  placeBelow,
+  type Snapshot,
+  whereIs,
+} from './walk.ts';
 
-/** One node that is not the same in two snapshots. A node that is in one only has the other side undefined. */
+/**
+ * One node that is not the same in two snapshots. A node that is in one only has the other side undefined. Where the
+ * snapshots have different roots, `key` is what comes after them, and the sides have the whole keys.
+ */
 export interface Change {
   readonly key: Uint8Array;
   readonly before: Entry | undefined;
@@ -17,53 +31,70 @@ export function kindOf({ before, after }: Change): 'added' | 'changed' | 'remove
   return before ? (after ? 'changed' : 'removed') : 'added';
 }
 
+/** A snapshot, or `undefined` for the time before there was one. */
+type Sided = Snapshot | undefined;
+
 /**
  * Visits every node that differs between two snapshots, parents before children and siblings in byte order; very long
  * keys come last. Values and attributes are compared by id, so equal directories cost nothing, and a value that was
- * encrypted anew counts as different. Keys are those of `after` where the roots differ: nodes are paired by their place.
+ * encrypted anew counts as different. Nodes are paired by what their keys have after the roots, whatever kinds of service
+ * they are from; a directory that is a node without content in one kind and none in the other is no difference. With
+ * `below` only nodes at and below that key, which may be whole or come after the root.
  */
-export async function diffSnapshots(before: Snapshot, after: Snapshot, visit: (change: Change) => void): Promise<void> {
-  if (before.tree === after.tree) return;
-  const [tops, nextTops] = await Promise.all([openTop(before), openTop(after)]);
+export async function diffSnapshots(
+  before: Sided,
+  after: Sided,
+  visit: (change: Change) => void,
+  below?: Uint8Array,
+): Promise<void> {
+  const newer = after ?? before;
+  if (!newer || before?.tree === after?.tree) return;
+  const from = below && commonPlace(below, before, after);
+  if (below && !from) return;
+  const namesRoots = before && after && !sameBytes(before.manifest.root, after.manifest.root);
+  const keyOf = (place: Place) =>
+    keyAt(place, namesRoots ? new Uint8Array() : newer.manifest.root, layouts[newer.manifest.service]);
+
+  const [tops, nextTops] = await Promise.all([before && openTop(before), after && openTop(after)]);
   for (const relative of [false, true]) {
-    const place = { relative, segments: [] };
-    const find = (top: typeof tops) => top.tries.find((trie) => trie.place.relative === relative)?.directory;
-    await diffDirectories(place, find(tops), find(nextTops));
+    if (from && from.relative !== relative) continue;
+    const find = (top: typeof tops) => top?.tries.find((trie) => trie.place.relative === relative)?.directory;
+    await diffDirectories({ relative, segments: [] }, find(tops), find(nextTops));
   }
-  if (tops.long !== nextTops.long) await diffLong(tops.long, nextTops.long);
+  if (tops?.long !== nextTops?.long) await diffLong(tops?.long, nextTops?.long);
 
   async function diffDirectories(place: Place, a: Directory | undefined, b: Directory | undefined): Promise<void> {
-    report(a && nodeAt(place, a.own, before.manifest), b && nodeAt(place, b.own, after.manifest));
+    const next = from?.segments[place.segments.length];
+    if (next === undefined) {
+      const [was, is] = [a && own(place, a, before), b && own(place, b, after)];
+      const isImplied = a && b && (was ?? is) && !(was && is) && isEmpty(was ?? is);
+      if (!isImplied) report(place, was, is);
+    }
 
     const segments = new Set([...(a?.children.keys() ?? []), ...(b?.children.keys() ?? [])]);
-    for (const segment of [...segments].sort()) {
+    for (const segment of next === undefined ? [...segments].sort() : [next]) {
       const [was, is] = [a?.children.get(segment), b?.children.get(segment)];
       if (was?.tree !== undefined && was.tree === is?.tree) continue;
       const inner = childPlace(place, segment);
       if (was?.tree === undefined && is?.tree === undefined) {
-        report(was && nodeAt(inner, was, before.manifest), is && nodeAt(inner, is, after.manifest));
+        const isWanted = !from || inner.segments.length >= from.segments.length;
+        if (isWanted) report(inner, was && leaf(inner, was, before), is && leaf(inner, is, after));
         continue;
       }
       await diffDirectories(inner, await open(was, before, inner), await open(is, after, inner));
     }
   }
 
-  async function open(
-    child: Child | undefined,
-    { source, store }: Snapshot,
-    place: Place,
-  ): Promise<Directory | undefined> {
-    return child && openChild(child, source, whereIs(store, place));
-  }
-
   async function diffLong(a: Oid | undefined, b: Oid | undefined): Promise<void> {
     const [was, is] = await Promise.all([longEntries(a, before), longEntries(b, after)]);
-    for (const place of new Set([...was.keys(), ...is.keys()])) report(was.get(place), is.get(place));
+    for (const name of new Set([...was.keys(), ...is.keys()])) {
+      const place = (is.get(name) ?? was.get(name))?.place;
+      if (place && (!from || isBelow(place, from))) report(place, was.get(name)?.entry, is.get(name)?.entry);
+    }
   }
 
-  function report(was: Entry | undefined, is: Entry | undefined): void {
-    const key = (is ?? was)?.key;
-    if (key && !(was && is && sameEntry(was, is))) visit({ key, before: was, after: is });
+  function report(place: Place, was: Entry | undefined, is: Entry | undefined): void {
+    if ((was ?? is) && !(was && is && sameEntry(was, is))) visit({ key: keyOf(place), before: was, after: is });
   }
 }
 
@@ -76,15 +107,52 @@ function sameValue(a: Value | null, b: Value | null): boolean {
   return a === null || b === null ? a === b : a.oid === b.oid && a.encrypted === b.encrypted;
 }
 
-/** The entries with very long keys, by their key without root. */
-async function longEntries(tree: Oid | undefined, { manifest, source, store }: Snapshot): Promise<Map<string, Entry>> {
-  const entries = new Map<string, Entry>();
-  if (tree === undefined) return entries;
+function isEmpty(entry: Entry | undefined): boolean {
+  return entry?.value === null && entry.attributes === undefined;
+}
 
-  const layout = layouts[manifest.service];
+/** A key as it is in the newer snapshot, in the older one, or after the root of either. */
+function commonPlace(key: Uint8Array, before: Sided, after: Sided): Place | undefined {
+  for (const snapshot of [after, before]) {
+    const place = snapshot && placeBelow(key, snapshot.manifest, layoutOf(snapshot));
+    if (place) return place;
+  }
+  const newer = after ?? before;
+  return newer && placeOf(key, new Uint8Array(), layoutOf(newer));
+}
+
+function layoutOf({ manifest }: Snapshot): Layout {
+  return layouts[manifest.service];
+}
+
+function own(place: Place, directory: Directory, snapshot: Sided): Entry | undefined {
+  return snapshot && nodeAt(place, directory.own, snapshot.manifest);
+}
+
+function leaf(place: Place, child: Child, snapshot: Sided): Entry | undefined {
+  return child.tree === undefined && snapshot ? nodeAt(place, child, snapshot.manifest) : undefined;
+}
+
+async function open(child: Child | undefined, snapshot: Sided, place: Place): Promise<Directory | undefined> {
+  return child && snapshot && openChild(child, snapshot.source, whereIs(snapshot.store, place));
+}
+
+interface LongEntry {
+  readonly place: Place;
+  readonly entry: Entry;
+}
+
+/** The entries with very long keys, by their key without root. */
+async function longEntries(tree: Oid | undefined, snapshot: Sided): Promise<Map<string, LongEntry>> {
+  const entries = new Map<string, LongEntry>();
+  if (tree === undefined || !snapshot) return entries;
+
+  const { manifest, source, store } = snapshot;
+  const layout = layoutOf(snapshot);
   for (const node of await decodeLong(tree, source, `${store}/${longName}`)) {
     const place = placeOf(node.key, new Uint8Array(), layout);
-    if (place) entries.set(latin1(node.key), { ...node, key: keyAt(place, manifest.root, layout) });
+    const entry = place && { ...node, key: keyAt(place, manifest.root, layout) };
+    if (entry) entries.set(latin1(node.key), { place, entry });
   }
   return entries;
 }

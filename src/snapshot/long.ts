@@ -23,9 +23,9 @@ export interface LongNode {
 export function encodeLong(nodes: readonly LongNode[], sink: ObjectSink): Oid {
   const byHash = new Map<string, TreeEntry[]>();
   for (const node of nodes) {
-    const name = hashOf(node.key);
-    const entries = byHash.get(name.slice(0, 2)) ?? [];
-    byHash.set(name.slice(0, 2), entries);
+    const [, start = '', name = ''] = longPath(node.key);
+    const entries = byHash.get(start) ?? [];
+    byHash.set(start, entries);
     entries.push({ mode: fileMode, name: name + keySuffix, oid: sink.blob(node.key, 'keep') });
     addNode(entries, name, node, sink);
   }
@@ -64,6 +64,12 @@ export async function decodeLong(tree: Oid, source: ObjectSource, where: string)
     }
   }
   return nodes;
+}
+
+/** The path below a store of the node with this key, which is as it would be without a root. */
+export function longPath(key: Uint8Array): readonly string[] {
+  const name = hashOf(key);
+  return [longName, name.slice(0, 2), name];
 }
 
 function addNode(entries: TreeEntry[], name: string, { value, attributes }: LongNode, sink: ObjectSink): void {

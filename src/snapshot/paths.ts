@@ -50,12 +50,6 @@ export function isLong({ segments }: Place): boolean {
   return bytes > shortestLong && longestPath(segments) > longestStorePath;
 }
 
-/** Whether `key` is `above` or lies below it, segment by segment. A slash at the end of `above` changes nothing. */
-export function isKeyBelow(key: Uint8Array, above: Uint8Array): boolean {
-  const [name, start] = [latin1(key), latin1(above).replace(/\/$/, '')];
-  return name === start || name.startsWith(`${start}/`);
-}
-
 /** One character per byte. */
 export function latin1(bytes: Uint8Array): string {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

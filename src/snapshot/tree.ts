@@ -58,6 +58,29 @@ export function scanTree(
   }
 }
 
+/**
+ * The entries of a serialised tree that have one of these names. Others are passed over without being decoded, which
+ * matters where one key is followed through thousands of trees.
+ */
+export function findEntries(content: Uint8Array, names: readonly Uint8Array[]): TreeEntry[] {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const found: TreeEntry[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    // A mode has five digits, or six.
+    const start = bytes[at + 5] === 0x20 ? at + 6 : bytes.indexOf(0x20, at) + 1;
+    let end = start;
+    while (bytes[end] !== 0 && end < bytes.length) end += 1;
+    if (end + 21 > bytes.length || start <= at) throw cutOff();
+    for (const name of names) {
+      if (name.length !== end - start || bytes.compare(name, 0, name.length, start, end) !== 0) continue;
+      const [mode, text] = [bytes.toString('latin1', at, start - 1), bytes.toString('latin1', start, end)];
+      found.push({ mode, name: text, oid: bytes.toString('hex', end + 1, end + 21) });
+    }
+    at = end + 21;
+  }
+  return found;
+}
+
 function cutOff(): TreekeeperError {
   return new TreekeeperError('integrity', 'a tree object ends in the middle of an entry');
 }

@@ -200,12 +200,13 @@ async function walkDirectory(
 }
 
 /** A key that was given with or without a trailing slash, or as the root itself, names the subtree. */
-function placeBelow(key: Uint8Array, { root }: Manifest, layout: Layout): Place | undefined {
+export function placeBelow(key: Uint8Array, { root }: Manifest, layout: Layout): Place | undefined {
   const name = latin1(key);
   const trimmed = name.length > 1 && name.endsWith('/') ? Buffer.from(name.slice(0, -1), 'latin1') : key;
   return trimmed.length === 0 || name === '/' ? { relative: false, segments: [] } : placeOf(trimmed, root, layout);
 }
 
-function isBelow(place: Place, from: Place): boolean {
+/** Whether a place is `from` or below it. */
+export function isBelow(place: Place, from: Place): boolean {
   return place.relative === from.relative && from.segments.every((segment, depth) => place.segments[depth] === segment);
 }

@@ -196,6 +196,16 @@ describe('one server', () => {
     expect(BigInt(later.end?.revision ?? 0)).toBeGreaterThan(BigInt(end?.revision ?? 0));
   });
 
+  test('the revision below a root counts all changes, since what Consul says of a prefix may go back', async () => {
+    await using service = open('revision/');
+    await service.create([node('revision/a', '1'), node('revision/b', '1')]);
+    const first = (await readAll(service)).end?.revision;
+    await consul.api('PUT', 'kv/elsewhere', '1');
+    const [{ ModifyIndex }] = JSON.parse(await consul.api('GET', 'kv/elsewhere'));
+    expect(BigInt(ModifyIndex)).toBeGreaterThan(BigInt(first ?? 0));
+    expect(BigInt((await readAll(service)).end?.revision ?? 0)).toBeGreaterThanOrEqual(BigInt(ModifyIndex));
+  });
+
   test('what existed has the same bytes and the same index afterwards, whoever else writes', async () => {
     await using service = open('prop');
     await using rival = open('prop');

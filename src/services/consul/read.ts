@@ -2,10 +2,10 @@ import type { Node } from '../../snapshot/node.ts';
 import type { ReadEvent, Unreadable } from '../service.ts';
 import type { ConsulClient } from './client.ts';
 import { ConsulFailure, failureOf } from './failure.ts';
-import { encodePath } from './path.ts';
+import { encodePath, pathPrefix } from './path.ts';
 import { type Entry, openScanner } from './scanner.ts';
 import { isInside, type Scope } from './scope.ts';
-import { checkToken, mayRead, mostQuestions, nameOf, noRight, sightless } from './sight.ts';
+import { hasAcls, mayRead, mostQuestions, nameOf, noRight, sightless } from './sight.ts';
 import { type Answer, textOf } from './transport.ts';
 
 /** A batch is worked on while the next one is received; it ends with one of these. */
@@ -23,7 +23,10 @@ export async function* readKeys(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ReadEvent> {
   const below = needed.length < mostQuestions ? needed : [asked];
-  const rights = await mayRead(client, node === undefined ? below : [...below, node], signal);
+  const [rights, before] = await Promise.all([
+    mayRead(client, node === undefined ? below : [...below, node], signal),
+    asked === '' ? undefined : indexOfStore(client, below[0] ?? asked, signal),
+  ]);
   const closed = below.find((_, index) => rights?.[index] === false);
   let seen = 0;
 
@@ -48,8 +51,35 @@ export async function* readKeys(
   }
 
   if (seen === 0 && hidden !== undefined) throw sightless(nameOf(hidden));
-  if (seen === 0 && rights === undefined) await checkToken(client, signal);
-  yield { type: 'end', consistency: 'exact', revision: index };
+  if (seen === 0 && rights === undefined && (await hasAcls(client, signal))) {
+    yield { type: 'batch', nodes: [], hidden: 'this consul does not say what the token may read, and shows nothing' };
+  }
+  yield { type: 'end', consistency: 'exact', revision: asked === '' ? index : latest(before, index) };
+}
+
+/** No key of anybody's. */
+const nobodys = 'treekeeper-asks-for-the-index';
+
+/**
+ * The index of all keys, as the answer about a missing key has it; `undefined` where the token may not ask for one. The
+ * answer about a prefix has that of the last change below it instead, and goes back a quarter of an hour after a deletion,
+ * when Consul forgets that.
+ */
+async function indexOfStore(
+  client: ConsulClient,
+  prefix: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const path = `kv/${encodePath(pathPrefix(prefix) + nobodys)}`;
+  const answer = await client.ask(path, { query: { consistent: '' }, signal, accept: [403, 404] });
+  await textOf(answer);
+  return answer.status === 403 ? undefined : readHead(answer).index;
+}
+
+/** `undefined` where one is not known: the other alone may be lower than it was. */
+function latest(one: string | undefined, other: string): string | undefined {
+  if (one === undefined) return undefined;
+  return BigInt(one) > BigInt(other) ? one : other;
 }
 
 /** What `GET /v1/kv` says about its own answer. */

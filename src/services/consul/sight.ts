@@ -41,10 +41,11 @@ export async function askRights(
   }
 }
 
-/** Throws where there are ACLs, and the token is none that they know: what is empty then may not be. */
-export async function checkToken(client: ConsulClient, signal: AbortSignal | undefined): Promise<void> {
+/** Whether there are ACLs. Throws where there are, and the token is none that they know. */
+export async function hasAcls(client: ConsulClient, signal: AbortSignal | undefined): Promise<boolean> {
   const answer = await client.ask('acl/token/self', { signal, accept: [401] });
   await textOf(answer);
+  return answer.status !== 401;
 }
 
 /** Nothing was read, and the client may not read all of it. */

@@ -37,6 +37,9 @@ async function loadVerbs(name?: string): Promise<CommandClass<Context>[]> {
   return (await Promise.all(wanted.map((load) => load()))).flat();
 }
 
+// grpc-js names an IP address as a server's name to Node's TLS, which says on stderr that it will ignore that one day.
+process.noDeprecation = true;
+
 const args = readArguments(process.argv.slice(2));
 const [verb = ''] = args;
 

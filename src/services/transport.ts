@@ -47,7 +47,10 @@ export function describeTransport(text: string, words: TransportWords): Descript
   if (/wrong version number|packet length too long|SSL routines|before secure TLS connection/.test(text))
     return ['does not speak TLS', `write ${scheme}:// for a port without TLS`];
   if (/ECONNRESET|EPIPE|socket hang up|Connection dropped/.test(text)) {
-    return ['closed the connection', `is it still running, and is that the client port of ${program}?`];
+    return [
+      'closed the connection',
+      `is it still running, and is that the client port of ${program}? One with TLS needs ${scheme}+tls://`,
+    ];
   }
   return undefined;
 }

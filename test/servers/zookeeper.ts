@@ -2,11 +2,12 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import type { Endpoint } from '../../src/services/address.ts';
 import type { ZookeeperAddress } from '../../src/services/zookeeper/session.ts';
 import { binary } from './binaries.ts';
-import { type Certificates, makeCertificates } from './certificates.ts';
+import { type Certificate, type Certificates, makeCertificates } from './certificates.ts';
 import { freePorts, type Server, startServer, temporaryDirectory } from './process.ts';
 
 export interface ZookeeperOptions {
@@ -123,7 +124,8 @@ export async function startZookeeper({
     'org.apache.zookeeper.server.ZooKeeperServerMain',
     config,
   ];
-  const isReady = () => isServing(certificates ? plainPort : port);
+  // The port with TLS is opened last.
+  const isReady = () => isServing(port, certificates?.client);
   const start = () => startServer(binary('java'), args, directory.path, isReady);
   let server = await start();
 
@@ -149,11 +151,14 @@ export async function startZookeeper({
   };
 }
 
-/** `ruok` is answered before it serves; `srvr` tells the mode once it does. */
-function isServing(port: number): Promise<boolean> {
+/** `ruok` is answered before it serves; `srvr` tells the mode once it does. With a certificate it is asked over TLS. */
+function isServing(port: number, client: Certificate | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     let text = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write('srvr'));
+    const socket = client
+      ? connectTls({ host: '127.0.0.1', port, cert: client.cert, key: client.key, rejectUnauthorized: false })
+      : connect(port, '127.0.0.1');
+    socket.once(client ? 'secureConnect' : 'connect', () => socket.write('srvr'));
     socket.setTimeout(1_000, () => socket.destroy());
     socket.on('data', (chunk) => {
       text += chunk;

@@ -88,7 +88,8 @@ describe('connections', () => {
     );
     await expect(reading({ ...address, tls: {} })).rejects.toMatchObject(untrusted);
     await expect(reading({ ...address, tls: undefined, timeout: 1_500 })).rejects.toMatchObject({
-      code: 'unreachable',
+      ...refused('closed the connection'),
+      hint: expect.stringContaining('zookeeper+tls://'),
     });
   });
 
@@ -115,9 +116,9 @@ describe('connections', () => {
 
   test('TLS to a port without', async () => {
     await using zookeeper = await startZookeeper();
-    await expect(reading({ ...zookeeper.address, tls: {}, timeout: 1_500 })).rejects.toMatchObject({
-      code: 'unreachable',
-    });
+    await expect(reading({ ...zookeeper.address, tls: {}, timeout: 1_500 })).rejects.toMatchObject(
+      refused('does not speak TLS'),
+    );
   });
 
   test('nobody there', async () => {

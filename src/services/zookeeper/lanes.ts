@@ -25,8 +25,8 @@ export interface Lanes {
   synchronize(): Promise<void>;
   /** The highest transaction seen. */
   readonly zxid: bigint;
-  /** How many sessions there are. Each of them was a transaction of its own. */
-  readonly count: number;
+  /** How many transactions were made by opening more sessions than the first. */
+  readonly openings: bigint;
   close(): Promise<void>;
 }
 
@@ -34,12 +34,19 @@ export function openLanes(address: ZookeeperAddress, first: Session): Lanes {
   const sessions: { readonly session: Session; active: number }[] = [{ session: first, active: 0 }];
   let opening: Promise<void> | undefined;
   let isFull = false;
+  let openings = 0n;
 
-  /** A server may limit the connections of one client; what there is then has to do. */
+  /**
+   * A server may limit the connections of one client; what there is then has to do. A session is a transaction, unless the
+   * ensemble has local ones.
+   */
   async function openAnother(): Promise<void> {
     const session = openSession(address);
     try {
+      await synchronize(first);
+      const before = first.zxid;
       await synchronize(session);
+      if (session.zxid > before) openings += 1n;
       sessions.push({ session, active: 0 });
     } catch (thrown) {
       isFull = true;
@@ -107,8 +114,8 @@ export function openLanes(address: ZookeeperAddress, first: Session): Lanes {
       for (const { session } of sessions) if (session.zxid > highest) highest = session.zxid;
       return highest;
     },
-    get count() {
-      return sessions.length;
+    get openings() {
+      return openings;
     },
     async close() {
       await opening?.catch(() => {});

@@ -36,7 +36,7 @@ export async function readTree(address: ZookeeperAddress, top: string, options: 
     for (let pass = 1; pass <= mostPasses && consistency === 'fuzzy'; pass++) {
       // Where there was no transaction but those that opened our own sessions, nothing can have moved.
       await lanes.synchronize();
-      const isStill = pass === 1 && lanes.zxid - start === BigInt(lanes.count - 1);
+      const isStill = pass === 1 && lanes.zxid - start === lanes.openings;
       if (isStill || (await walk.verify()) === 0) consistency = 'quiescent';
     }
 

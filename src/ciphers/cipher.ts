@@ -1,7 +1,9 @@
 /** Encrypts the values of one run, all to the same recipients. */
 export interface Encryptor {
-  /** What tells this set of recipients from another: the same for the same set. */
+  /** What tells these recipients and this way of encrypting from another: where it changes, values are encrypted anew. */
   readonly setId: string;
+  /** The ids of the keys in its messages, as `audienceOf` tells them. */
+  readonly keyIds: readonly string[];
   /** One binary OpenPGP message. `key` is the node's and is bound to its value. */
   encrypt(key: Uint8Array, value: Uint8Array): Promise<Uint8Array>;
 }

@@ -5,7 +5,8 @@ import { splitMessage, unsealValue } from './packets.ts';
 
 /**
  * Opens values with whatever finds session keys. One that was found serves for every message with the same packets for the
- * recipients, so that a secret key, or the person behind its agent, is asked once for thousands of values.
+ * recipients, so that a secret key, or the person behind its agent, is asked once for thousands of values; and where no key
+ * opens one message, none is asked for the others.
  */
 export function openDecryptor(openSessionKey: OpenSessionKey): Decryptor {
   const known = new Map<string, Promise<SessionKey>>();
@@ -16,8 +17,10 @@ export function openDecryptor(openSessionKey: OpenSessionKey): Decryptor {
       const header = Buffer.from(message.header).toString('latin1');
       const finding = known.get(header) ?? openSessionKey(message.header, bytes);
       known.set(header, finding);
-      // It may have been this one message that is damaged.
-      finding.catch(() => known.delete(header));
+      finding.catch((thrown: unknown) => {
+        // It may have been this one message that is damaged.
+        if (!(thrown instanceof TreekeeperError && thrown.code === 'decrypt')) known.delete(header);
+      });
       const { name, value } = unsealValue(await finding, message);
       if (Buffer.compare(name, nodeName(key)) === 0) return value;
       throw new TreekeeperError('integrity', 'an encrypted value belongs to another node than the one where it is', {

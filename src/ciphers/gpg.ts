@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { reasonOf, TreekeeperError } from '../errors.ts';
-import type { OpenSessionKey } from './cipher.ts';
+import type { OpenSessionKey, SessionKey } from './cipher.ts';
 import { cannotOpen } from './secret-keys.ts';
 
 /** What a run of gpg answered. */
@@ -12,21 +12,48 @@ interface Answer {
   readonly complaint: string;
 }
 
+/** What gpg's agent says where a person did not want to give the passphrase (GPG_ERR_CANCELED, GPG_ERR_FULLY_CANCELED). */
+const cancelled = [99, 198];
+
 /**
  * Finds session keys through gpg and its agent, so with smartcards and with passphrases that the agent asks for. gpg is asked
  * to open the whole message, and its word counts only where it says that this worked: its exit status alone is no proof
- * (19 of 1,944 flipped bits gave exit status 0 and no output). Throws `TreekeeperError('decrypt')`.
+ * (19 of 1,944 flipped bits gave exit status 0 and no output). It runs once at a time: by the second message the agent knows
+ * the passphrase, and a person is asked once; whoever does not give it is not asked again. Throws
+ * `TreekeeperError('decrypt')`.
  */
-export const openWithGpg: OpenSessionKey = async (_header, message) => {
-  const { status, told, complaint } = await runGpg(['--show-session-key', '--decrypt'], message);
-  const has = (word: string) => told.some((line) => line === word || line.startsWith(`${word} `));
-  const key = told.map((line) => /^SESSION_KEY 9:([0-9A-F]{64})$/.exec(line)?.[1]).find(Boolean);
-  if (status === 0 && has('DECRYPTION_OKAY') && has('GOODMDC') && key !== undefined) return Buffer.from(key, 'hex');
-  if (has('NO_SECKEY') || key === undefined) throw cannotOpen(message, complaint);
-  throw new TreekeeperError('integrity', 'gpg says that an encrypted value was changed, or is cut off', {
-    hint: '`treekeeper check` tells which snapshots are whole',
-  });
-};
+export function openWithGpg(): OpenSessionKey {
+  let before: Promise<unknown> = Promise.resolve();
+  let refused: TreekeeperError | undefined;
+
+  return (_header, message) => {
+    const opening = before.then(() => open(message));
+    before = opening.catch(() => {});
+    return opening;
+  };
+
+  async function open(message: Uint8Array): Promise<SessionKey> {
+    if (refused) throw refused;
+    const { status, told, complaint } = await runGpg(['--show-session-key', '--decrypt'], message);
+    const has = (word: string) => told.some((line) => line === word || line.startsWith(`${word} `));
+    const key = told.map((line) => /^SESSION_KEY 9:([0-9A-F]{64})$/.exec(line)?.[1]).find(Boolean);
+    if (status === 0 && has('DECRYPTION_OKAY') && has('GOODMDC') && key !== undefined) return Buffer.from(key, 'hex');
+    if (key === undefined) {
+      const error = cannotOpen(message, complaint);
+      if (told.some(isCancelled)) refused = error;
+      throw error;
+    }
+    throw new TreekeeperError('integrity', 'gpg says that an encrypted value was changed, or is cut off', {
+      hint: '`treekeeper check` tells which snapshots are whole',
+    });
+  }
+}
+
+/** `ERROR pkdecrypt_failed 83886179`: the code of the error is in the lower 16 bits. */
+function isCancelled(line: string): boolean {
+  const [, code] = /^ERROR pkdecrypt_failed (\d+)/.exec(line) ?? [];
+  return code !== undefined && cancelled.includes(Number(code) & 0xffff);
+}
 
 /** A detached, armored signature by that key, through gpg and its agent. Throws `TreekeeperError('unsigned')`. */
 export async function signWithGpg(fingerprint: string, content: Uint8Array): Promise<string> {

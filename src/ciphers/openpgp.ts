@@ -13,7 +13,7 @@ export interface LoadedOpenpgp {
   readonly verify: typeof Openpgp.verify;
   readonly enums: typeof Openpgp.enums;
   readonly encryptSessionKey: typeof Openpgp.encryptSessionKey;
-  readonly config: Openpgp.PartialConfig;
+  readonly config: Openpgp.Config;
 }
 
 /** Loads openpgp.js when it is first needed: it takes as long to load as a small backup. */
@@ -23,6 +23,7 @@ export async function loadOpenpgp(): Promise<LoadedOpenpgp> {
   return {
     ...openpgp,
     config: {
+      ...openpgp.config,
       // What gpg 2.2 reads: no AEAD, no version 6, no Argon2.
       aeadProtect: false,
       v6Keys: false,

@@ -98,15 +98,25 @@ export function splitMessage(message: Uint8Array): Message {
   throw damaged('is no OpenPGP message as treekeeper writes them');
 }
 
-/** The ids of the keys that a message is encrypted to, 16 hex digits each; zeros where the sender hid it. */
-export function recipientsOf({ header }: Message): string[] {
-  const ids: string[] = [];
+/** Who can open a message. */
+export interface Audience {
+  /** The ids of the keys that it is encrypted to, 16 hex digits each, sorted; zeros where the sender hid it. */
+  readonly keyIds: readonly string[];
+  /** Whether whoever knows a passphrase can open it, too. */
+  readonly passphrase: boolean;
+}
+
+/** Tells who can open a message from its packets for the recipients. */
+export function audienceOf(header: Uint8Array): Audience {
+  const keyIds: string[] = [];
+  let passphrase = false;
   for (let rest = Buffer.from(header); rest.length > 0; ) {
     const packet = readPacket(rest);
-    if (packet.tag === tags.publicKeySession) ids.push(packet.body.toString('hex', 1, 9).toUpperCase());
-    rest = Buffer.from(packet.rest);
+    if (packet.tag === tags.publicKeySession) keyIds.push(packet.body.toString('hex', 1, 9).toUpperCase());
+    else passphrase = true;
+    rest = packet.rest as Buffer<ArrayBuffer>;
   }
-  return ids;
+  return { keyIds: keyIds.sort(), passphrase };
 }
 
 function packetHeader(tag: number, length: number): Buffer {

@@ -2,7 +2,7 @@ import type { PrivateKey } from 'openpgp';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { OpenSessionKey } from './cipher.ts';
 import { loadOpenpgp } from './openpgp.ts';
-import { recipientsOf, splitMessage } from './packets.ts';
+import { audienceOf, splitMessage } from './packets.ts';
 
 /**
  * Finds session keys with secret keys from a file, armored or not. `passphrase` is asked once where one of them is
@@ -43,15 +43,11 @@ export async function readSecretKeys(file: Uint8Array): Promise<PrivateKey[]> {
 
 /** The error for a message that none of the keys at hand opens. */
 export function cannotOpen(bytes: Uint8Array, cause: unknown): TreekeeperError {
-  const ids = recipientsOf(splitMessage(bytes)).join(', ');
-  return new TreekeeperError(
-    'decrypt',
-    `no secret key at hand opens a value that is encrypted to ${ids || 'a passphrase'}`,
-    {
-      hint: 'name the file of a secret key with --key-file, or put it into the gpg keyring; `git log` and `diff` work without',
-      cause,
-    },
-  );
+  const ids = audienceOf(splitMessage(bytes).header).keyIds.join(', ');
+  return new TreekeeperError('decrypt', `no secret key at hand opens a value that is encrypted to ${ids}`, {
+    hint: 'name the file of a secret key with --key-file, or put it into the gpg keyring; `log` and `diff` work without',
+    cause,
+  });
 }
 
 /** Secret keys ready for use. `passphrase` is asked once, where one is protected. Throws `TreekeeperError('decrypt')`. */

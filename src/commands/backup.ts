@@ -79,8 +79,14 @@ export class BackupCommand extends BaseCommand {
     const onProgress = countRate(`reading ${store}`, printer.progress);
     const result = await backup(
       repository,
-      { store, service, policy, keyFiles: source.keyFiles ?? [] },
-      { dryRun: this.dryRun, overridden: this.overridden(), signal, onProgress },
+      { store, service, policy },
+      {
+        dryRun: this.dryRun,
+        overridden: this.overridden(),
+        decryptor: surroundings.unattendedDecryptor,
+        signal,
+        onProgress,
+      },
     );
     report(result, repository.branch, printer);
     const isIncomplete = result.unreadable.length > 0 || result.report.hidden !== undefined;
@@ -122,7 +128,7 @@ export class BackupCommand extends BaseCommand {
 }
 
 function report(
-  { status, commit, report, changes, unreadable, unrestorable, advice, warnings }: BackupResult,
+  { status, commit, report, resealed, changes, unreadable, unrestorable, advice, warnings }: BackupResult,
   branch: string,
   printer: Printer,
 ): void {
@@ -145,10 +151,15 @@ function report(
   }[status];
   const at = revision === undefined ? consistency : `${consistency} at revision ${revision}`;
   const left = [...skipped].map(([reason, number]) => `, ${count(number)} ${reason} skipped`).join('');
-  printer.print({ type: 'backup', status, commit, ...report }, `${head}${at}${left}`);
-  if (report.reencrypted) {
+  printer.print({ type: 'backup', status, commit, ...report, ...resealed }, `${head}${at}${left}`);
+  if (resealed.rekeyed > 0) {
     printer.note(
-      `${count(report.reencrypted)} values were encrypted anew: the cache that tells which are unchanged was lost`,
+      `${count(resealed.rekeyed)} values are encrypted by other rules now; what lies in the history stays readable to whom it was`,
+    );
+  }
+  if (resealed.reencrypted > 0) {
+    printer.note(
+      `${count(resealed.reencrypted)} values were encrypted anew, since nothing here told whether they changed (--key-file would)`,
     );
   }
   const [first] = unrestorable;

@@ -1,15 +1,14 @@
-import { resolve } from 'node:path';
 import { type BaseContext, Command, type CommandClass, Option } from 'clipanion';
 import { type Config, loadConfig } from '../config/config.ts';
 import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Surroundings } from '../operations/connect.ts';
-import { type Decryptor, lazyDecryptor } from '../operations/lazy-decryptor.ts';
 import { repositoryPlace } from '../operations/place.ts';
 import { configuredSigner } from '../operations/signing.ts';
 import { openPrinter, type Printer, type Streams } from '../report/printer.ts';
 import { type Style, styleFor } from '../report/style.ts';
 import { pageOutput } from './page-output.ts';
-import { askPassphrase, signingKey } from './passphrase.ts';
+import { askPassphrase } from './passphrase.ts';
+import { findSecrets } from './secrets.ts';
 
 /** What the program gives every verb beside its arguments. */
 export interface Context extends BaseContext {
@@ -30,6 +29,9 @@ export interface Session {
 /** How long a single request to a service may take, in seconds, unless told otherwise. */
 const defaultTimeout = 10;
 
+const signingHint =
+  'name its passphraseFile or passphraseEnv at `sign` in the configuration, or leave the key to gpg and its agent';
+
 /** A verb: parses its arguments, calls one operation and prints. The only place where errors become exit codes. */
 export abstract class BaseCommand extends Command<Context> {
   repo = Option.String('--repo', {
@@ -45,6 +47,9 @@ export abstract class BaseCommand extends Command<Context> {
   noPager = Option.Boolean('--no-pager', false, { description: 'No pager for long output on a terminal' });
   keyFile = Option.String('--key-file', {
     description: 'The OpenPGP secret key for encrypted values (else TREEKEEPER_KEY_FILE, else gpg)',
+  });
+  passphraseFile = Option.String('--passphrase-file', {
+    description: 'A file with the passphrase of that key, or of the values (else TREEKEEPER_[KEY_]PASSPHRASE[_FILE])',
   });
   timeout = Option.String('--timeout', { description: 'Seconds that one request to a service may take (10)' });
 
@@ -84,22 +89,21 @@ export abstract class BaseCommand extends Command<Context> {
     const timeout = Number(this.timeout ?? defaultTimeout) * 1000;
     if (!(timeout > 0 && timeout < 2 ** 31))
       throw new TreekeeperError('usage', `--timeout ${this.timeout} is not a number of seconds`);
-    const signer = configuredSigner(config, environment, () => askPassphrase(undefined, this.context, signingKey));
+    const signer = configuredSigner(config, environment, () =>
+      askPassphrase('the signing key', signingHint, this.context),
+    );
     return {
       printer,
       repositoryPath: this.repositoryPath(config),
-      surroundings: { config, environment, timeout, decryptor: this.openSecret(), ...(signer && { signer }) },
+      surroundings: {
+        config,
+        environment,
+        timeout,
+        ...findSecrets(this, config, this.context),
+        ...(signer && { signer }),
+      },
       signal,
     };
-  }
-
-  /** Nothing of it is loaded before the first encrypted value. */
-  private openSecret(): Decryptor {
-    const { env, directory } = this.context;
-    const file = this.keyFile ?? env['TREEKEEPER_KEY_FILE'];
-    const keyFile = file ? resolve(directory, file) : undefined;
-    const passphrase = () => askPassphrase(env['TREEKEEPER_KEY_PASSPHRASE'], this.context);
-    return lazyDecryptor(async () => (await import('../operations/secret.ts')).openSecret({ keyFile, passphrase }));
   }
 
   private repositoryPath(config: Config | undefined): string {

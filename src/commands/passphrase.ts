@@ -3,39 +3,12 @@ import { Writable } from 'node:stream';
 import { TreekeeperError } from '../errors.ts';
 import type { Context } from './base.ts';
 
-/** What a passphrase is for, and where it may come from instead of a terminal. */
-interface Purpose {
-  readonly key: string;
-  readonly hint: string;
-}
-
-const secretKey: Purpose = {
-  key: 'secret key',
-  hint: 'give it as TREEKEEPER_KEY_PASSPHRASE, or leave the key to gpg and its agent',
-};
-
-export const signingKey: Purpose = {
-  key: 'signing key',
-  hint: 'name its passphraseFile or passphraseEnv at `sign` in the configuration, or leave the key to gpg and its agent',
-};
-
-/** The passphrase of a key: from the environment, or typed without an echo. Throws `TreekeeperError('decrypt')`. */
-export async function askPassphrase(
-  given: string | undefined,
-  { stdin, stderr }: Context,
-  { key, hint }: Purpose = secretKey,
-): Promise<string> {
-  if (given !== undefined) return given;
+/** Asks for a passphrase, typed without an echo. Throws `TreekeeperError('decrypt')` with `hint` where nobody can be asked. */
+export async function askPassphrase(what: string, hint: string, { stdin, stderr }: Context): Promise<string> {
   if (!('isTTY' in stdin && stdin.isTTY)) {
-    throw new TreekeeperError(
-      'decrypt',
-      `the ${key} is protected, and there is no terminal to ask for its passphrase`,
-      {
-        hint,
-      },
-    );
+    throw new TreekeeperError('decrypt', `there is no terminal to ask for the passphrase of ${what}`, { hint });
   }
-  stderr.write(`passphrase of the ${key}: `);
+  stderr.write(`passphrase of ${what}: `);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: stdin, output: silent, terminal: true });
   try {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { TreekeeperError } from '../errors.ts';
-import type { EncryptRule, EphemeralPolicy } from '../snapshot/manifest.ts';
+import type { EphemeralPolicy } from '../snapshot/manifest.ts';
 
 /** What treekeeper.yaml says, once it is known to be right. */
 export interface Config {
@@ -57,7 +57,17 @@ export interface StoreConfig {
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
   readonly ephemeral?: EphemeralPolicy;
-  readonly encrypt?: readonly (EncryptRule & { readonly keyFiles?: readonly string[] })[];
+  readonly encrypt?: readonly EncryptConfig[];
+}
+
+/** One rule for encryption as the file has it: to recipients, with a passphrase, or both. */
+export interface EncryptConfig {
+  readonly keys: readonly string[];
+  readonly recipients?: readonly string[];
+  readonly keyFiles?: readonly string[];
+  readonly passphraseFile?: string;
+  readonly passphraseEnv?: string;
+  readonly sessionKeys?: 'shared' | 'per-value';
 }
 
 const fileName = 'treekeeper.yaml';

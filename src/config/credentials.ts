@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Kind } from '../snapshot/layout.ts';
-import type { RemoteConfig, SignConfig, StoreConfig } from './config.ts';
+import type { RemoteConfig, StoreConfig } from './config.ts';
 
 /** What a service is to be convinced with, and of Consul which part is meant. Never part of a URL or a commit. */
 export interface Credentials {
@@ -115,13 +115,15 @@ export function readToken(
   return secret('token', tokenFile, tokenEnv, directory, environment);
 }
 
-/** The passphrase of a signing key, where the configuration refers to one. */
+/** The passphrase that a part of the configuration refers to, if it does. Throws `TreekeeperError('usage')` where it is empty. */
 export function readPassphrase(
-  { passphraseFile, passphraseEnv }: SignConfig,
+  { passphraseFile, passphraseEnv }: { readonly passphraseFile?: string; readonly passphraseEnv?: string },
   directory: string,
   environment: Environment,
 ): string | undefined {
-  return secret('passphrase', passphraseFile, passphraseEnv, directory, environment);
+  const passphrase = secret('passphrase', passphraseFile, passphraseEnv, directory, environment);
+  if (passphrase !== '') return passphrase;
+  throw new TreekeeperError('usage', `the passphrase in ${passphraseFile ?? passphraseEnv} is empty`);
 }
 
 function secret(

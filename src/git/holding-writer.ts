@@ -8,8 +8,8 @@ import { readableSink } from './sink.ts';
 
 /** A writer that has to be told what it was for before it can finish. */
 export interface HoldingWriter extends PackWriter {
-  /** Keeps of everything so far only what the tree needs and the repository has not. Comes before `commit`. */
-  settle(tree: Oid): Promise<void>;
+  /** Keeps of everything so far only what the trees need and the repository has not. Comes before `commit`. */
+  settle(...trees: readonly Oid[]): Promise<void>;
 }
 
 /** What is held until it is known what of it is new, in bytes. Above that the whole previous tree is looked through. */
@@ -66,10 +66,11 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
       await write(known, () => true).drain();
     },
 
-    async settle(tree) {
+    async settle(...trees) {
       if (writer) return;
       const missing = new Set<Oid>();
-      await collectMissing(holder.over(reader), tree, previous, { missing, present: new Set([previous]) });
+      for (const tree of trees)
+        await collectMissing(holder.over(reader), tree, previous, { missing, present: new Set([previous]) });
       write(new OidSet(), (oid) => missing.has(oid));
     },
   };

@@ -1,3 +1,4 @@
+import type { Decryptor } from '../ciphers/cipher.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { openHoldingWriter } from '../git/holding-writer.ts';
 import { acquireLock } from '../git/lock.ts';
@@ -10,20 +11,21 @@ import type { Repository } from '../git/repository.ts';
 import type { ReadableSink } from '../git/sink.ts';
 import { followWorkTree } from '../git/work-tree.ts';
 import type { Identity, Service, Unreadable } from '../services/service.ts';
-import { type Change, diffSnapshots, kindOf } from '../snapshot/diff.ts';
+import type { Change } from '../snapshot/diff.ts';
 import { layouts } from '../snapshot/layout.ts';
-import { type Counts, decodeTrailers, encodeMessage, type SnapshotReport, type Trailers } from '../snapshot/message.ts';
+import type { Counts, SnapshotReport } from '../snapshot/message.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
-import { openSnapshot, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
-import { version } from '../version.ts';
+import type { Snapshot } from '../snapshot/walk.ts';
 import { readAllowed, writeAllowed } from './allowed.ts';
 import { commitChanges, contended, mostTries, readTip } from './commit-store.ts';
+import { type Encryption, openEncryption } from './encryption.ts';
 import { type Guard, guardIdentity, guardRemoval, guardRevision, type Origin, originOf } from './guards.ts';
-import { type Moment, storeTrees } from './history.ts';
+import type { Moment } from './history.ts';
 import { noteRun } from './last-run.ts';
+import { compareWithLast, type LastSnapshot, lastSnapshot } from './last-snapshot.ts';
 import { type Policy, type ReadResult, withRestarts } from './read.ts';
-import { lastChange } from './revision.ts';
-import { type Encryption, openEncryption, openSealer, type Sealer } from './seal.ts';
+import { resealSnapshot, stepsTo } from './reseal.ts';
+import { openSealer, type Resealed, type Sealer } from './seal.ts';
 import { readSeen, type Seen, writeSeen } from './seen.ts';
 import { type Taken, takeSnapshot } from './take.ts';
 
@@ -32,14 +34,14 @@ export interface BackupSource {
   readonly store: string;
   readonly service: Service;
   readonly policy: Policy;
-  /** Files with public keys of recipients. */
-  readonly keyFiles?: readonly string[];
 }
 
 export interface BackupOptions {
   /** Read and compare, and write nothing. */
   readonly dryRun?: boolean;
   readonly overridden?: ReadonlySet<Guard>;
+  /** Opens encrypted values of the last snapshot that nothing is known of. It must not ask anybody. */
+  readonly decryptor?: Decryptor | undefined;
   readonly signal?: AbortSignal;
   /** Called with the number of nodes read so far. */
   readonly onProgress?: (nodes: number) => void;
@@ -50,6 +52,8 @@ export interface BackupResult {
   readonly status: 'created' | 'unchanged' | 'planned';
   /** The commit that holds the snapshot, new or not; `undefined` where there is none. */
   readonly commit: Oid | undefined;
+  /** Values that did not change and are encrypted in another way now: in a commit of their own, before that of the changes. */
+  readonly resealed: Resealed;
   readonly report: SnapshotReport;
   /** Node by node, for a dry run; empty for a real one, which has them in its commit. */
   readonly changes: readonly Change[];
@@ -97,7 +101,9 @@ async function attempt(
   const { service, policy } = source;
   const { signal, onProgress } = options;
   await using reader = await openReader(repository);
-  const encryption = await encryptionOf(repository, reader, source);
+  // Where it is known by which rules values are encrypted, whoever cannot be encrypted to is told before anything is read.
+  const encryption =
+    policy.encrypt && (await openEncryption(repository, reader, await readTip(reader, repository), source));
   const preparing = prepare(repository, reader, source, options, locking, encryption);
   try {
     const destination = preparing.then(({ sink, last, seen, writer, sealer }) => ({
@@ -108,17 +114,18 @@ async function attempt(
       ...(writer && { drain: writer.drain }),
     }));
     const taken = await takeSnapshot(service, policy, destination, { signal, onProgress });
-    const result = await commitTaken(repository, reader, source, taken, await preparing, options);
+    const prepared = await preparing;
+    const result = await commitTaken(repository, reader, source, taken, prepared, options);
     const isWhole = !options.dryRun && result.unreadable.length === 0 && result.report.hidden === undefined;
-    if (result.status === 'created') await (await preparing).sealer?.save();
     if (isWhole) await noteRun(repository, source.store, taken.tree);
-    const isKnown = (await preparing).seen?.tree === taken.tree;
+    const isKnown = prepared.seen?.tree === taken.tree;
     if (isWhole && !isKnown) await writeSeen(repository, source.store, { tree: taken.tree, trees: taken.known });
     if (result.status === 'unchanged' && options.overridden?.size && !options.dryRun) {
-      const { cluster, source: text } = (await preparing).identity;
+      const { cluster, source: text } = prepared.identity;
       const origin = { cluster, source: text, revision: taken.result.revision };
       await writeAllowed(repository, source.store, taken.tree, origin);
     }
+    if (!options.dryRun) await prepared.encryption?.remember();
     return result;
   } finally {
     const prepared = await preparing.catch(() => undefined);
@@ -141,18 +148,19 @@ interface Prepared {
   readonly encryption: Encryption | undefined;
   /** `undefined` for a dry run. */
   readonly writer: PackWriter | undefined;
-  /** Has to come before the commit: tells the writer which tree its objects are for. */
-  settle(tree: Oid): Promise<void>;
+  /** Has to come before the commit: tells the writer which trees its objects are for. */
+  settle(...trees: readonly Oid[]): Promise<void>;
 }
 
 async function prepare(
   repository: Repository,
   reader: ObjectReader,
-  { store, service }: BackupSource,
-  { dryRun = false, overridden = none }: BackupOptions,
+  source: BackupSource,
+  { dryRun = false, overridden = none, decryptor }: BackupOptions,
   locking: Promise<unknown>,
-  encryption: Encryption | undefined,
+  given: Encryption | undefined,
 ): Promise<Prepared> {
+  const { store, service } = source;
   const asked = service.identity();
   asked.catch(() => {});
   await locking;
@@ -165,19 +173,34 @@ async function prepare(
   const origin = allowed ?? (last ? originOf(last.trailers) : {});
   guardIdentity(store, identity, origin, overridden);
 
-  const sealerFor = async (sink: ObjectSink) =>
-    encryption && (await openSealer(repository, store, encryption, sink, last?.snapshot));
+  const previous = last?.snapshot;
+  const encryption = given ?? (await inheritedEncryption(repository, reader, tip, source, previous));
+  const isSecret = encryption && (encryption.rules.length > 0 || previous?.manifest.encrypt);
+  const sealerFor = (sink: ObjectSink) =>
+    isSecret ? openSealer({ repository, store, encryption, sink, previous, decryptor }) : undefined;
   const base = { tip, last, seen, identity, origin, encryption, settle: async () => {} };
   if (dryRun) {
     const sink = hashSink(new OidSet());
-    return { ...base, sink, sealer: await sealerFor(sink), writer: undefined };
+    return { ...base, sink, sealer: sealerFor(sink), writer: undefined };
   }
   if (last) {
     const writer = openHoldingWriter(repository, reader, last.snapshot.tree);
-    return { ...base, sink: writer, sealer: await sealerFor(writer), writer, settle: writer.settle };
+    return { ...base, sink: writer, sealer: sealerFor(writer), writer, settle: writer.settle };
   }
   const writer = openPackWriter(repository, new OidSet());
-  return { ...base, sink: writer, sealer: await sealerFor(writer), writer };
+  return { ...base, sink: writer, sealer: sealerFor(writer), writer };
+}
+
+/** A store that has encrypted values keeps its rules, so that a host without a configuration puts nothing in clear. */
+async function inheritedEncryption(
+  repository: Repository,
+  reader: ObjectReader,
+  tip: Moment | undefined,
+  source: BackupSource,
+  previous: Snapshot | undefined,
+): Promise<Encryption | undefined> {
+  const { encrypt } = previous?.manifest ?? {};
+  return encrypt && openEncryption(repository, reader, tip, { ...source, policy: { ...source.policy, encrypt } });
 }
 
 /** Commits what was taken, if it is anything new, on top of whatever the branch has become meanwhile. */
@@ -196,24 +219,37 @@ async function commitTaken(
 
   for (let tries = 0; tries < mostTries; tries++) {
     const changes: Change[] = [];
-    const { counts, before } = await compare(last, snapshot, taken, dryRun ? changes : undefined);
-    const report = { ...reportOn(source, identity, taken, counts), reencrypted: sealer?.reencrypted ?? 0 };
+    const target = writer ?? sink;
+    const base = sealer && last && (await resealSnapshot(last.snapshot, sealer, target, sink.over(reader)));
+    const from = base ?? last?.snapshot;
+    const { counts, before } = await compareWithLast(from, snapshot, taken.nodes, dryRun ? changes : undefined);
+    const report = reportOn(source, identity, taken, counts);
     const { unreadable, unrestorable } = taken.result;
-    const done = { report, changes, unreadable, unrestorable, advice: undefined, warnings: encryption?.warnings ?? [] };
-    if (last?.snapshot.tree === taken.tree) return { ...done, status: 'unchanged', commit: last.oid };
+    const done = {
+      report,
+      changes,
+      unreadable,
+      unrestorable,
+      resealed: sealer?.resealed ?? { rekeyed: 0, reencrypted: 0 },
+      advice: undefined,
+      warnings: encryption?.warnings ?? [],
+    };
+    const steps = stepsTo(snapshot, report, done.resealed, { last, base, newKeys: encryption?.newKeys });
+    if (last && steps.length === 0) {
+      if (writer) await sealer?.save();
+      return { ...done, status: 'unchanged', commit: last.oid };
+    }
 
     const roots = layouts[source.service.traits.kind].keys === 'absolute' ? 1 : 0;
     guardRemoval(Math.max(0, before - roots), taken.nodes - roots, counts.removed, overridden);
     if (!writer) return { ...done, status: 'planned', commit: undefined };
 
-    if (tries === 0) await settle(taken.tree);
-    const message = encodeMessage(report, version);
-    const change = {
-      store: { name: store, tree: taken.tree },
-      message,
-      ...(encryption && { keys: encryption.newKeys }),
-    };
-    const commit = await commitChanges(repository, reader, writer, tip, [change]);
+    if (tries === 0) {
+      await settle(...(base ? [base.tree] : []), taken.tree);
+      // Before the branch moves: a run that is killed in between then costs nothing.
+      await sealer?.save();
+    }
+    const commit = await commitChanges(repository, reader, writer, tip, steps);
     if (commit !== undefined) {
       return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
     }
@@ -226,54 +262,7 @@ async function commitTaken(
   throw contended(repository);
 }
 
-async function encryptionOf(
-  repository: Repository,
-  reader: ObjectReader,
-  { policy: { encrypt = [] }, keyFiles = [] }: BackupSource,
-): Promise<Encryption | undefined> {
-  if (encrypt.length === 0) return undefined;
-  return openEncryption(reader, await readTip(reader, repository), encrypt, keyFiles);
-}
-
 const none: ReadonlySet<Guard> = new Set();
-
-interface LastSnapshot {
-  readonly oid: Oid;
-  readonly snapshot: Snapshot;
-  readonly trailers: Trailers;
-}
-
-async function lastSnapshot(reader: ObjectReader, tip: Moment, store: string): Promise<LastSnapshot | undefined> {
-  const tree = (await storeTrees(reader, tip)).get(store);
-  const change = tree === undefined ? undefined : await lastChange(reader, tip, store);
-  if (tree === undefined || !change) return undefined;
-  return {
-    oid: change.oid,
-    snapshot: await openSnapshot(store, tree, reader),
-    trailers: decodeTrailers(change.commit.message),
-  };
-}
-
-/** How the new snapshot differs from the last one, node by node into `changes` where given, and how many nodes that one has. */
-async function compare(
-  last: LastSnapshot | undefined,
-  snapshot: Snapshot,
-  { nodes }: Taken,
-  changes: Change[] | undefined,
-): Promise<{ counts: Counts; before: number }> {
-  const counts = { added: 0, changed: 0, removed: 0 };
-  if (!last) {
-    if (changes)
-      await walkSnapshot(snapshot, (entry) => changes.push({ key: entry.key, before: undefined, after: entry }));
-    return { counts: { ...counts, added: nodes }, before: 0 };
-  }
-
-  await diffSnapshots(last.snapshot, snapshot, (change) => {
-    counts[kindOf(change)] += 1;
-    changes?.push(change);
-  });
-  return { counts, before: nodes - counts.added + counts.removed };
-}
 
 function reportOn(
   { store, service }: BackupSource,

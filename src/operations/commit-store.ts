@@ -91,8 +91,8 @@ async function signersKey(
 ): Promise<readonly (readonly [string, Uint8Array])[]> {
   const key = await signer?.open();
   if (!key) return [];
-  const kept = (await repositoryKeys(reader, tip)).get(key.fingerprint);
-  return [[key.fingerprint, await key.publicKey(kept)]];
+  const { kept } = await repositoryKeys(reader, tip);
+  return [[key.fingerprint, await key.publicKey(kept.get(key.fingerprint))]];
 }
 
 /** The directory of public keys with some of them replaced, added or taken out; `undefined` where none is left. */

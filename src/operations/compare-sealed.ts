@@ -13,10 +13,12 @@ export function openComparer(
   stored: Snapshot,
   sink: ObjectSink,
   decryptor: Decryptor | undefined,
-): Pick<Sealer, 'applies' | 'seal'> | undefined {
+): Pick<Sealer, 'rules' | 'basis' | 'applies' | 'seal'> | undefined {
   if (!stored.manifest.encrypt) return undefined;
   const contents = openContents(stored, decryptor);
   return {
+    rules: stored.manifest.encrypt,
+    basis: '',
     applies: () => true,
 
     async seal(key, value) {

@@ -9,6 +9,7 @@ import { isStoreName } from '../snapshot/manifest.ts';
 import type { Signer } from '../snapshot/signing-key.ts';
 import type { BackupSource } from './backup.ts';
 import type { Policy } from './read.ts';
+import { ruleSource } from './rules.ts';
 
 /** What a service argument is read against. */
 export interface Surroundings {
@@ -16,8 +17,10 @@ export interface Surroundings {
   readonly environment: Environment;
   /** For every single request, in milliseconds. */
   readonly timeout: number;
-  /** Opens encrypted values. */
+  /** Opens encrypted values; may ask a person for it. */
   readonly decryptor?: Decryptor;
+  /** Opens them without asking anybody, where that can be. */
+  readonly unattendedDecryptor?: Decryptor;
   /** Signs what is committed. */
   readonly signer?: Signer;
 }
@@ -36,8 +39,7 @@ export async function connect(argument: string, { config, environment, timeout }
   return {
     store: named ? storeName(argument) : defaultStore(address),
     service: await openService(address, access),
-    policy: policyOf(named),
-    keyFiles: (named?.encrypt ?? []).flatMap(({ keyFiles = [] }) => keyFiles.map((file) => resolve(directory, file))),
+    policy: policyOf(named, directory, environment),
   };
 }
 
@@ -61,13 +63,10 @@ export function overridePolicy(
   return { ...policy, include: flags.include ?? policy.include, exclude: flags.exclude ?? policy.exclude, ephemeral };
 }
 
-function policyOf(store: StoreConfig | undefined): Policy {
-  const { include = [], exclude = [], ephemeral = 'skip', encrypt = [] } = store ?? {};
-  const rules = encrypt.map(({ keys, recipients }) => ({
-    keys,
-    recipients: recipients.map((fingerprint) => fingerprint.replace(/\s/g, '').toUpperCase()),
-  }));
-  return { include, exclude, ephemeral, ...(rules.length > 0 && { encrypt: rules }) };
+function policyOf(store: StoreConfig | undefined, directory: string, environment: Environment): Policy {
+  const { include = [], exclude = [], ephemeral = 'skip', encrypt } = store ?? {};
+  const rules = encrypt?.map((rule) => ruleSource(rule, directory, environment));
+  return { include, exclude, ephemeral, ...(rules && { encrypt: rules }) };
 }
 
 function inDirectory(address: ServiceAddress, directory: string): ServiceAddress {

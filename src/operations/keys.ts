@@ -20,7 +20,7 @@ export interface ShownKey {
 /** The public keys in the repository, by fingerprint. */
 export async function listKeys({ repository, reader }: OpenRepository): Promise<ShownKey[]> {
   const shown: ShownKey[] = [];
-  for (const [fingerprint, content] of await repositoryKeys(reader, await readTip(reader, repository))) {
+  for (const [fingerprint, content] of (await repositoryKeys(reader, await readTip(reader, repository))).kept) {
     const [key] = await readKeys(content);
     const problem = await openRecipients([content], [fingerprint]).then(() => undefined, reasonOf);
     shown.push({ fingerprint, users: key?.getUserIDs() ?? [], problem });

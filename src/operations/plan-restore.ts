@@ -1,6 +1,7 @@
 import type { Decryptor } from '../ciphers/cipher.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { OidSet } from '../git/oid-set.ts';
+import { objectId } from '../git/pack.ts';
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
 import type { Node } from '../snapshot/node.ts';
@@ -58,7 +59,7 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   /** The value is compared as it would be if it were not encrypted. */
   async function compareOpened(entry: Entry, live: string): Promise<'same' | 'differs'> {
     const value = (await contents.value(entry)) ?? new Uint8Array();
-    const oid = hashSink(new OidSet()).blob(value);
+    const oid = objectId('blob', value);
     return contentOf({ ...entry, value: { oid, encrypted: false } }) === live ? 'same' : 'differs';
   }
 }

@@ -1,7 +1,8 @@
 import { TreekeeperError } from '../errors.ts';
 import { type Reading, type ReadOptions, RestartRead, type Service, type Unreadable } from '../services/service.ts';
-import type { EncryptRule, EphemeralPolicy } from '../snapshot/manifest.ts';
+import type { EphemeralPolicy } from '../snapshot/manifest.ts';
 import type { Node } from '../snapshot/node.ts';
+import type { RuleSource } from './rules.ts';
 import { compileSelection } from './select.ts';
 
 /** Which nodes of a service a store keeps. */
@@ -9,7 +10,8 @@ export interface Policy {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly ephemeral: EphemeralPolicy;
-  readonly encrypt?: readonly EncryptRule[] | undefined;
+  /** Which values are encrypted. None with an empty list; without one, those that the store has encrypted so far. */
+  readonly encrypt?: readonly RuleSource[] | undefined;
 }
 
 /** A policy that leaves nothing out, for looking at a service as it is. */

@@ -1,79 +1,79 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { Repository } from '../git/repository.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { readCache, writeCache } from './cache-file.ts';
 
-/** What a tag is about: which plain value lies in which ciphertext, of which node, for whom. */
-export interface Tagged {
-  readonly store: string;
-  readonly key: Uint8Array;
-  /** Of the recipients. */
+/** What is known of one ciphertext. */
+export interface Tag {
+  /** Of the recipients, as `Encryptor` has it. */
   readonly setId: string;
-  readonly value: Uint8Array;
-  readonly oid: Oid;
+  /** Whether it is that node's and holds that value. */
+  holds(key: Uint8Array, value: Uint8Array): boolean;
 }
 
-/** Tells without any secret key whether a ciphertext still holds a value. */
+/** Tells without any secret key what lies in the ciphertexts that this host made. */
 export interface Tags {
-  /** Nothing was known before: every value is encrypted anew. */
-  readonly isEmpty: boolean;
-  has(tagged: Tagged): boolean;
-  add(tagged: Tagged): void;
-  /** Replaces what is on the disk by what was added, if that went well. */
+  find(oid: Oid): Tag | undefined;
+  /** Notes what lies in a new ciphertext. */
+  add(oid: Oid, setId: string, key: Uint8Array, value: Uint8Array): void;
+  /** Replaces what is on the disk by what was added or found this time. */
   save(): Promise<void>;
 }
 
-const magic = Buffer.from('treekeeper tags 1\n');
+const kind = 'treekeeper tags 2';
 const keySize = 32;
+const oidSize = 20;
+const setSize = 16;
 const tagSize = 16;
-const sumSize = 32;
+const recordSize = oidSize + setSize + tagSize;
 
 /*
- * A local cache beside the lock, readable by its owner alone and never pushed: a random key, then the tags, each an HMAC over
- * everything that it is about, then a checksum. A tag says nothing to whoever has not the key, and nothing of another
- * ciphertext. Without the file, or with another or a damaged one, values are encrypted anew: never is a wrong one taken.
+ * A random key, then a record for each ciphertext: its id, the id of its recipients, and an HMAC over everything that
+ * it is about. A record says nothing of a value to whoever has not the key, and nothing of another ciphertext, node or store.
  */
-export async function openTags({ gitDir }: Repository, store: string): Promise<Tags> {
-  const path = join(gitDir, 'treekeeper', `tags-${store}`);
-  const content = await readFile(path).catch(() => Buffer.alloc(0));
-  const body = content.subarray(0, -sumSize);
-  const isWhole = body.subarray(0, magic.length).equals(magic) && checksum(body).equals(content.subarray(-sumSize));
-  const secret = isWhole ? body.subarray(magic.length, magic.length + keySize) : randomBytes(keySize);
-  const known = new Set<string>();
-  const first = magic.length + keySize;
-  for (let at = first; isWhole && at + tagSize <= body.length; at += tagSize)
-    known.add(body.toString('latin1', at, at + tagSize));
-  const added: Buffer[] = [];
+export async function openTags(repository: Repository, store: string): Promise<Tags> {
+  const name = `tags-${store}`;
+  const content = (await readCache(repository, name, kind)) ?? Buffer.alloc(0);
+  const isWhole = content.length >= keySize && (content.length - keySize) % recordSize === 0;
+  const secret = isWhole ? content.subarray(0, keySize) : randomBytes(keySize);
+  const known = new Map<Oid, Buffer>();
+  for (let at = keySize; isWhole && at < content.length; at += recordSize)
+    known.set(content.toString('hex', at, at + oidSize), content.subarray(at, at + recordSize));
+  const kept = new Map<Oid, Buffer>();
 
   return {
-    isEmpty: known.size === 0,
-    has: (tagged) => known.has(tagOf(secret, tagged).toString('latin1')),
-    add: (tagged) => void added.push(tagOf(secret, tagged)),
-
-    async save() {
-      const all = Buffer.concat([magic, secret, ...added]);
-      const temporary = `${path}.${randomBytes(8).toString('hex')}`;
-      try {
-        await writeFile(temporary, Buffer.concat([all, checksum(all)]), { mode: 0o600, flag: 'wx' });
-        await rename(temporary, path);
-      } catch {
-        await rm(temporary, { force: true }).catch(() => {});
-      }
+    find(oid) {
+      const record = known.get(oid);
+      if (!record) return undefined;
+      kept.set(oid, record);
+      const setId = record.toString('hex', oidSize, oidSize + setSize);
+      const tag = record.subarray(oidSize + setSize);
+      return { setId, holds: (key, value) => tagOf({ secret, store, oid, setId, key, value }).equals(tag) };
     },
+
+    add(oid, setId, key, value) {
+      const tag = tagOf({ secret, store, oid, setId, key, value });
+      kept.set(oid, Buffer.concat([Buffer.from(oid, 'hex'), Buffer.from(setId, 'hex'), tag]));
+    },
+
+    save: () => writeCache(repository, name, kind, [secret, ...kept.values()]),
   };
 }
 
-function tagOf(secret: Uint8Array, { store, key, setId, value, oid }: Tagged): Buffer {
-  const hmac = createHmac('sha256', secret);
-  for (const part of [Buffer.from(store), key, Buffer.from(setId), value, Buffer.from(oid)]) {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(part.length);
-    hmac.update(length).update(part);
-  }
-  return hmac.digest().subarray(0, tagSize);
+interface Tagged {
+  readonly secret: Uint8Array;
+  readonly store: string;
+  readonly oid: Oid;
+  readonly setId: string;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
 }
 
-function checksum(bytes: Uint8Array): Buffer {
-  return createHash('sha256').update(bytes).digest();
+function tagOf({ secret, store, oid, setId, key, value }: Tagged): Buffer {
+  // Only the lengths of the name and of the key can vary before the value, so with them every part is where it is.
+  const lengths = Buffer.alloc(8);
+  lengths.writeUInt32BE(Buffer.byteLength(store), 0);
+  lengths.writeUInt32BE(key.length, 4);
+  const about = Buffer.concat([lengths, Buffer.from(`${store}${oid}${setId}`), key]);
+  return createHmac('sha256', secret).update(about).update(value).digest().subarray(0, tagSize);
 }

@@ -33,14 +33,15 @@ export interface Destination {
   /** Trees that are in it, where it is known what they were made of. */
   readonly trees?: KnownTrees | undefined;
   /** Encrypts values on their way to the sink, where some are to be. */
-  readonly sealer?: Pick<Sealer, 'applies' | 'seal'> | undefined;
+  readonly sealer?: Pick<Sealer, 'rules' | 'basis' | 'applies' | 'seal'> | undefined;
   /** Waits until the sink can take more. */
   drain?(): Promise<void> | undefined;
 }
 
 /**
  * Reads a service into a tree. What cannot be read stands as it was in `previous`, and is listed in the result; nothing
- * is ever taken for deleted because it could not be read. Where the same was read before, the tree is the same and is not built. The service is asked while the destination is still being made ready. Throws as `readService` does.
+ * is ever taken for deleted because it could not be read. Where the same was read before, the tree is the same and is not
+ * built. The service is asked while the destination is still being made ready. Throws as `readService` does.
  */
 export async function takeSnapshot(
   service: Service,
@@ -48,14 +49,17 @@ export async function takeSnapshot(
   destination: Destination | Promise<Destination>,
   { signal, onProgress }: { signal?: AbortSignal | undefined; onProgress?: ((nodes: number) => void) | undefined } = {},
 ): Promise<Taken> {
-  const manifest: Manifest = { service: service.traits.kind, root: service.root, ...policy };
-  const manifestBytes = encodeManifest(manifest);
-  const visitor = Promise.resolve(destination).then((ready) => startTree(service, ready, manifestBytes, onProgress));
+  const visitor = Promise.resolve(destination).then((ready) => {
+    const encrypt = ready.sealer?.rules ?? policy.encrypt;
+    const manifest = { service: service.traits.kind, root: service.root, ...policy, encrypt };
+    return { ...startTree(service, ready, encodeManifest(manifest), onProgress), manifest };
+  });
   const result = await readService(service, policy, visitor, {
     ...(signal && { signal }),
     ...(onProgress && { onHeld: onProgress }),
   });
-  return { ...(await (await visitor).finish()), manifest, result };
+  const { finish, manifest } = await visitor;
+  return { ...(await finish()), manifest, result };
 }
 
 /** Takes nodes as they come. They wait where a tree of them may turn out to be known, and are built into one else. */
@@ -71,7 +75,7 @@ function startTree(
   let shortcut =
     ordered && !sealer
       ? knowDirectories(trees, { sink, builder, build, leaf: leafOf })
-      : knowWhole(trees, manifest, build);
+      : knowWhole(trees, Buffer.concat([manifest, Buffer.from(sealer?.basis ?? '')]), build);
   let came = 0;
   /** The keys that came, where others may be hidden. */
   let shown: Set<string> | undefined;

@@ -23,10 +23,15 @@ export interface Manifest {
   readonly encrypt?: readonly EncryptRule[] | undefined;
 }
 
-/** Values of the nodes whose keys match one of the globs are encrypted to these keys, named by full fingerprints. */
+/** How the values of the nodes are encrypted whose keys match one of the globs. */
 export interface EncryptRule {
   readonly keys: readonly string[];
+  /** Full fingerprints. */
   readonly recipients: readonly string[];
+  /** With a passphrase, too. */
+  readonly passphrase?: true;
+  /** Every value has a session key of its own. */
+  readonly sessionKeys?: 'per-value';
 }
 
 export type EphemeralPolicy = 'skip' | 'record';
@@ -39,7 +44,7 @@ export function encodeManifest({ service, root, include, exclude, ephemeral, enc
     ...(include.length > 0 && { include }),
     ...(exclude.length > 0 && { exclude }),
     ...(ephemeral !== 'skip' && { ephemeral }),
-    ...(encrypt.length > 0 && { encrypt: encrypt.map(({ keys, recipients }) => ({ keys, recipients })) }),
+    ...(encrypt.length > 0 && { encrypt: encrypt.map(plainRule) }),
   });
 }
 
@@ -82,17 +87,28 @@ export function isStoreName(name: string): boolean {
   );
 }
 
+/** Only what the manifest holds of a rule, always in the same order. */
+function plainRule({ keys, recipients, passphrase, sessionKeys }: EncryptRule) {
+  return { keys, recipients, ...(passphrase && { passphrase }), ...(sessionKeys && { sessionKeys }) };
+}
+
+/** Whether two stores encrypt the same values in the same way. */
+export function sameRules(some: readonly EncryptRule[], others: readonly EncryptRule[]): boolean {
+  return JSON.stringify(some.map(plainRule)) === JSON.stringify(others.map(plainRule));
+}
+
 function isStrings(json: Json): json is readonly string[] {
   return Array.isArray(json) && json.every((item) => typeof item === 'string');
 }
 
-function isRules(json: Json): json is readonly (EncryptRule & { readonly [name: string]: Json })[] {
+function isRules(json: Json): json is Json & readonly EncryptRule[] {
   return (
     Array.isArray(json) &&
-    json.every(
-      (rule) =>
-        typeof rule === 'object' && rule !== null && isStrings(rule.keys ?? null) && isStrings(rule.recipients ?? null),
-    )
+    json.every((rule) => {
+      const { keys = null, recipients = null, passphrase = true, sessionKeys = 'per-value', ...unknown } = { ...rule };
+      const isKnown = passphrase === true && sessionKeys === 'per-value' && Object.keys(unknown).length === 0;
+      return isKnown && isStrings(keys) && isStrings(recipients);
+    })
   );
 }
 

@@ -25,11 +25,10 @@ export interface SnapshotReport extends Counts {
   /** What was left out on purpose, by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly nodes: number;
-  /** Values that were encrypted anew though they may not have changed, since what their ciphertexts hold was not known. */
-  readonly reencrypted?: number;
 }
 
-export const trailerNames = [
+/** In the order in which they stand. */
+const trailerNames = [
   'Store',
   'Service',
   'Source',
@@ -39,18 +38,27 @@ export const trailerNames = [
   'Complete',
   'Skipped',
   'Nodes',
+  'Rekeyed',
   'Reencrypted',
   'Tool',
 ] as const;
 
 export type Trailers = ReadonlyMap<string, string>;
 
+/** The trailers that some commit has. */
+export type SomeTrailers = { readonly [name in (typeof trailerNames)[number]]?: string | undefined };
+
 /** The commit message of a snapshot: a subject for people, then one trailer a line. `version` is treekeeper's own. */
 export function encodeMessage(report: SnapshotReport, version: string): string {
-  const { store, added, changed, removed, nodes, unreadable, skipped } = report;
+  const { store, added, changed, removed, nodes } = report;
   const subject = `${store}: ${count(added)} added, ${count(changed)} changed, ${count(removed)} removed (${count(nodes)} nodes)`;
-  const trailers: { readonly [name in (typeof trailerNames)[number]]: string | undefined } = {
-    Store: store,
+  return `${subject}\n\n${encodeTrailers(trailersOf(report, version))}\n`;
+}
+
+function trailersOf(report: SnapshotReport, version: string): SomeTrailers {
+  const { unreadable, skipped } = report;
+  return {
+    Store: report.store,
     Service: report.service,
     Source: report.source,
     Identity: report.identity,
@@ -59,14 +67,21 @@ export function encodeMessage(report: SnapshotReport, version: string): string {
     Complete: completeness(unreadable, report.hidden),
     Skipped:
       skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
-    Nodes: String(nodes),
-    Reencrypted: report.reencrypted ? `${count(report.reencrypted)} (no cache)` : undefined,
-    Tool: `treekeeper ${version} (format ${formatVersion})`,
+    Nodes: String(report.nodes),
+    Tool: toolTrailer(version),
   };
+}
+
+export function toolTrailer(version: string): string {
+  return `treekeeper ${version} (format ${formatVersion})`;
+}
+
+/** One trailer a line, without those that are undefined. */
+export function encodeTrailers(trailers: SomeTrailers): string {
   const lines = trailerNames.flatMap((name) =>
     trailers[name] === undefined ? [] : [`${name}: ${oneLine(trailers[name])}`],
   );
-  return `${subject}\n\n${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 function completeness(unreadable: number, hidden: string | undefined): string {

@@ -13,23 +13,8 @@ import type { ReadEvent, Service, Unreadable } from '../../src/services/service.
 import { encodeJson } from '../../src/snapshot/attributes.ts';
 import type { Node } from '../../src/snapshot/node.ts';
 import { temporaryDirectory } from '../servers/process.ts';
+import { withUnreadable } from './faulty-services.ts';
 import { keysIn, node, policy } from './snapshots.ts';
-
-/** Some of a service's nodes cannot be read: a fault that no user of root can be made to see. */
-function withUnreadable(service: Service, hidden: readonly Unreadable[]): Service {
-  return {
-    ...service,
-    async *read(options) {
-      const isHidden = (key: Uint8Array) =>
-        hidden.some((item) => `${Buffer.from(key)}/`.startsWith(`${Buffer.from(item.key)}/`));
-      yield { type: 'batch', nodes: [], unreadable: hidden };
-      for await (const event of service.read(options)) {
-        if (event.type === 'end') yield event;
-        else yield { ...event, nodes: event.nodes.filter(({ key }) => !isHidden(key)) };
-      }
-    },
-  };
-}
 
 test('what cannot be read stands as it was, and the commit says so', async () => {
   await using directory = await temporaryDirectory();

@@ -14,8 +14,8 @@ export class DiffCommand extends BaseCommand {
     category: 'Looking',
     description: 'compare snapshots, stores or live services, key by key',
     details: `
-      Without arguments, what the latest snapshot changed. With A, what changed from A to the latest. With A and B, from A
-      to B. Each is a snapshot, a store of the repository (its latest snapshot), or a live service: its URL, or its name in
+      Without arguments, or with a store, what its latest snapshot changed. With A, what changed from A to the latest. With
+      A and B, from A to B. Each is a snapshot, a store of the repository (its latest snapshot), or a live service: its URL, or its name in
       the configuration. Where a name is both, it is the service, and NAME~0 the snapshot. An argument that begins with a
       slash is a KEY: only nodes at and below it. Stores with different roots are compared by what comes after the roots.
 
@@ -60,7 +60,7 @@ export class DiffCommand extends BaseCommand {
     await using opened = await openForReading(repositoryPath, surroundings);
     const comparison = await compare(opened, request, surroundings, {
       signal,
-      onProgress: countRate(`reading ${request.after}`, printer.progress),
+      onProgress: countRate('reading', printer.progress),
     });
     printer.note(`${nameOf(comparison.before)} → ${nameOf(comparison.after)}`);
 
@@ -83,7 +83,7 @@ export class DiffCommand extends BaseCommand {
         hint: '`treekeeper diff --help` tells more',
       });
     }
-    const [before, after = 'latest'] = isKey ? this.names.slice(0, -1) : this.names;
+    const [before, after] = isKey ? this.names.slice(0, -1) : this.names;
     const key = isKey ? last : this.key;
     return { before, after, store: this.store, key: key === undefined ? undefined : parseKey(key) };
   }

@@ -32,9 +32,10 @@ export interface Comparison {
 
 /** What is to be compared: snapshots by their names, services by their URLs or their names in the configuration. */
 export interface CompareRequest {
-  /** Without it, the snapshot of the store before `after`. */
+  /** Without it, or where it is only the name of a store, the snapshot of the store before the latest. */
   readonly before: string | undefined;
-  readonly after: string;
+  /** Without it, the latest snapshot of the store. */
+  readonly after: string | undefined;
   readonly store?: string | undefined;
   /** Only nodes at and below it. */
   readonly key?: Uint8Array | undefined;
@@ -56,25 +57,26 @@ export async function compare(
   options: PlanOptions = {},
 ): Promise<Comparison> {
   const { repository, reader } = opened;
-  const find = async (name: string): Promise<Compared> => ({
-    ...(await locate(reader, repository, name, store)),
+  const find = async (name: string, of = store): Promise<Compared> => ({
+    ...(await locate(reader, repository, name, of)),
     source: undefined,
   });
   const isLive = (name: string) => isServiceUrl(name) || surroundings.config?.stores[name] !== undefined;
   const read = (name: string, like?: Snapshot) => readLive(name, like, surroundings, options);
 
-  if (before === undefined) {
-    const { snapshot, moment } = await locate(reader, repository, after, store);
+  const stored = before === undefined || isLive(before) ? undefined : await find(before);
+  if (after === undefined && (before === undefined || before === stored?.snapshot.store)) {
+    const { snapshot, moment } = await locate(reader, repository, 'latest', stored?.snapshot.store ?? store);
     const change = await lastChange(reader, moment, snapshot.store);
-    if (!change) throw new TreekeeperError('failed', `${after} has no history`);
+    if (!change) throw new TreekeeperError('failed', `the store ${snapshot.store} has no history`);
     return changesBetween(reader, change, key);
   }
-  const [storedBefore, storedAfter] = [
-    isLive(before) ? undefined : await find(before),
-    isLive(after) ? undefined : await find(after),
-  ];
-  const a = storedBefore ?? (await read(before, storedAfter?.snapshot));
-  const b = storedAfter ?? (await read(after, a.snapshot));
+  const name = after ?? 'latest';
+  const storedAfter = isLive(name)
+    ? undefined
+    : await find(name, store ?? (after ? undefined : stored?.snapshot.store));
+  const a = stored ?? (await read(before ?? 'latest', storedAfter?.snapshot));
+  const b = storedAfter ?? (await read(name, a.snapshot));
   return { before: a, after: b, changes: await listChanges(a.snapshot, b.snapshot, key) };
 }
 

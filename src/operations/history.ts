@@ -2,6 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import { type Commit, decodeCommit } from '../git/commit.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { isStoreName, manifestName } from '../snapshot/manifest.ts';
+import { decodeTrailers } from '../snapshot/message.ts';
 import { directoryMode, type Oid } from '../snapshot/objects.ts';
 import { inOrder } from './in-order.ts';
 
@@ -99,4 +100,14 @@ export async function storeTrees(reader: ObjectReader, { commit }: Moment): Prom
 /** Whether a directory at the top of a repository is a store rather than something a person put beside them. */
 export async function isStore(reader: ObjectReader, tree: Oid): Promise<boolean> {
   return (await reader.readTree(tree)).some(({ name }) => name === manifestName);
+}
+
+/** The same for what changed: a snapshot of ours says of which store it is, and nothing has to be read. */
+export async function isStoreMoment(
+  reader: ObjectReader,
+  { store, tree, previousTree, commit }: StoreMoment,
+): Promise<boolean> {
+  if (decodeTrailers(commit.message).get('Store') === store) return true;
+  const present = tree ?? previousTree;
+  return present !== undefined && isStore(reader, present);
 }

@@ -6,7 +6,7 @@ import type { Oid } from '../snapshot/objects.ts';
 import { type Trace, traceKey } from '../snapshot/trace.ts';
 import type { Entry } from '../snapshot/walk.ts';
 import { changesBetween } from './diff.ts';
-import { isStore, type StoreMoment, storeHistory } from './history.ts';
+import { isStoreMoment, type StoreMoment, storeHistory } from './history.ts';
 import { inOrder } from './in-order.ts';
 import type { OpenRepository } from './open.ts';
 import { listStores, resolveRevision } from './revision.ts';
@@ -54,7 +54,7 @@ export async function* history(
     if (moment.commit.committer.time * 1000 > until) return undefined;
     const { message } = moment.commit;
     const trailers = decodeTrailers(message);
-    if (!(await isStoreMoment(reader, moment, trailers))) return undefined;
+    if (!(await isStoreMoment(reader, moment))) return undefined;
     const change = await follow?.(moment);
     if (follow && !change) return undefined;
     return { ...moment, subject: message.split('\n', 1)[0] ?? '', trailers, change };
@@ -86,15 +86,11 @@ async function* newerThan(moments: AsyncIterable<StoreMoment>, since: number): A
   }
 }
 
-/** A snapshot of ours says of which store it is; anything else may be a directory that a person put beside them. */
-async function isStoreMoment(reader: ObjectReader, moment: StoreMoment, trailers: Trailers): Promise<boolean> {
-  if (trailers.get('Store') === moment.store) return true;
-  const present = moment.tree ?? moment.previousTree;
-  return present !== undefined && isStore(reader, present);
-}
-
-/** Tells what a moment did to a key. */
-function keyFollower(reader: ObjectReader, key: Uint8Array): (moment: StoreMoment) => Promise<KeyChange | undefined> {
+/** Tells what a moment did to a key, `undefined` for nothing. Cheap for the moments that did nothing. */
+export function keyFollower(
+  reader: ObjectReader,
+  key: Uint8Array,
+): (moment: StoreMoment) => Promise<KeyChange | undefined> {
   const tracers = new Map<string, (tree: Oid) => Promise<Trace | undefined>>();
   const read = async (oid: Oid) => (await reader.read(oid)).content;
   return async (moment) => {

@@ -64,6 +64,36 @@ export async function locate(
   return locateIn(reader, moment, name, revision);
 }
 
+/** What a revision names where no store need be told: the snapshot of one, or those of all stores at one commit. */
+export interface LocatedStores {
+  readonly moment: Moment;
+  readonly snapshots: readonly Snapshot[];
+  /** The store that was meant; `undefined` for all of them. */
+  readonly store: string | undefined;
+}
+
+/** As `locate`, but for all stores of the commit where neither `store` nor the revision tells which. */
+export async function locateStores(
+  reader: ObjectReader,
+  repository: Repository,
+  revision: string,
+  store?: string,
+): Promise<LocatedStores> {
+  const { base = '', steps = '' } = grammar.exec(revision)?.groups ?? { base: revision };
+  const isLatest = base === 'latest';
+  const named = isLatest ? store : ((await storeNamed(reader, repository, base, store)) ?? store);
+  if (named !== undefined || (isLatest && steps.startsWith('~'))) {
+    const { snapshot, moment } = await locate(reader, repository, revision, store);
+    return { moment, snapshots: [snapshot], store: snapshot.store };
+  }
+  const moment = await resolveRevision(reader, repository, revision);
+  const names = await listStores(reader, moment);
+  const snapshots = await Promise.all(
+    names.map(async (name) => (await locateIn(reader, moment, name, revision)).snapshot),
+  );
+  return { moment, snapshots, store: undefined };
+}
+
 /** The last moment up to `moment` in which the store's tree became what it is there: whose message tells of it. */
 export async function lastChange(
   reader: ObjectReader,

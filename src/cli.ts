@@ -26,6 +26,7 @@ const verbs = {
   init: async () => (await import('./commands/init.ts')).InitCommand,
   remote: async () => Object.values(await import('./commands/remote.ts')),
   keys: async () => Object.values(await import('./commands/keys.ts')),
+  rekey: async () => (await import('./commands/rekey.ts')).RekeyCommand,
   push: async () => (await import('./commands/push.ts')).PushCommand,
   fetch: async () => (await import('./commands/fetch.ts')).FetchCommand,
   clone: async () => (await import('./commands/clone.ts')).CloneCommand,

@@ -59,3 +59,34 @@ export class KeysAddCommand extends BaseCommand {
     return undefined;
   }
 }
+
+export class KeysRemoveCommand extends BaseCommand {
+  static override paths = [['keys', 'remove']];
+
+  static override usage = Command.Usage({
+    category,
+    description: 'take public keys out of the repository',
+    details: `
+      FINGERPRINT is a full one, as \`treekeeper keys\` lists them. A key that a store encrypts to stays: take it out of the
+      rules in treekeeper.yaml first, and let \`backup\` or \`rekey\` follow them. What lies in the history stays readable to
+      whom it was readable.
+
+      Exit status: 0 done; 2 there is no such key, or it is in use.
+    `,
+    examples: [['A colleague who left', '$0 keys remove 0123456789ABCDEF0123456789ABCDEF01234567']],
+  });
+
+  fingerprints = Option.Rest({ name: 'FINGERPRINT', required: 1 });
+
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+    const [{ openForCommits }, { removeKeys }] = await Promise.all([
+      import('../operations/open.ts'),
+      import('../operations/keys.ts'),
+    ]);
+    const repository = await openForCommits(repositoryPath, undefined, surroundings);
+    for (const fingerprint of await removeKeys(repository, this.fingerprints)) {
+      printer.print({ type: 'key', fingerprint }, `removed ${fingerprint}`);
+    }
+    return undefined;
+  }
+}

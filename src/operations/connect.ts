@@ -9,7 +9,7 @@ import { isStoreName } from '../snapshot/manifest.ts';
 import type { Signer } from '../snapshot/signing-key.ts';
 import type { BackupSource } from './backup.ts';
 import type { Policy } from './read.ts';
-import { ruleSource } from './rules.ts';
+import { configuredRules } from './rules.ts';
 
 /** What a service argument is read against. */
 export interface Surroundings {
@@ -29,7 +29,8 @@ export interface Surroundings {
  * Opens the service that an argument names, a URL or a store of the configuration, and tells the store and policy that
  * belong to it. Throws `TreekeeperError('usage')` where it names neither. Nothing is sent to the service yet.
  */
-export async function connect(argument: string, { config, environment, timeout }: Surroundings): Promise<BackupSource> {
+export async function connect(argument: string, surroundings: Surroundings): Promise<BackupSource> {
+  const { config, environment, timeout } = surroundings;
   const named = config?.stores[argument];
   if (!named && !isServiceUrl(argument)) throw unknownService(argument, config);
 
@@ -39,7 +40,7 @@ export async function connect(argument: string, { config, environment, timeout }
   return {
     store: named ? storeName(argument) : defaultStore(address),
     service: await openService(address, access),
-    policy: policyOf(named, directory, environment),
+    policy: policyOf(named ?? {}, configuredRules(argument, surroundings)),
   };
 }
 
@@ -63,10 +64,11 @@ export function overridePolicy(
   return { ...policy, include: flags.include ?? policy.include, exclude: flags.exclude ?? policy.exclude, ephemeral };
 }
 
-function policyOf(store: StoreConfig | undefined, directory: string, environment: Environment): Policy {
-  const { include = [], exclude = [], ephemeral = 'skip', encrypt } = store ?? {};
-  const rules = encrypt?.map((rule) => ruleSource(rule, directory, environment));
-  return { include, exclude, ephemeral, ...(rules && { encrypt: rules }) };
+function policyOf(
+  { include = [], exclude = [], ephemeral = 'skip' }: Partial<StoreConfig>,
+  encrypt: Policy['encrypt'],
+): Policy {
+  return { include, exclude, ephemeral, ...(encrypt && { encrypt }) };
 }
 
 function inDirectory(address: ServiceAddress, directory: string): ServiceAddress {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { EncryptConfig } from '../config/config.ts';
 import { type Environment, readPassphrase } from '../config/credentials.ts';
 import type { EncryptRule } from '../snapshot/manifest.ts';
+import type { Surroundings } from './connect.ts';
 import { compileSelection } from './select.ts';
 
 /** A rule with what is needed to follow it. */
@@ -13,7 +14,7 @@ export interface RuleSource extends EncryptRule {
 }
 
 /** A rule of the configuration in `directory`. */
-export function ruleSource(rule: EncryptConfig, directory: string, environment: Environment): RuleSource {
+function ruleSource(rule: EncryptConfig, directory: string, environment: Environment): RuleSource {
   const { keys, recipients = [], keyFiles = [], passphraseFile, passphraseEnv, sessionKeys } = rule;
   return {
     keys,
@@ -25,6 +26,12 @@ export function ruleSource(rule: EncryptConfig, directory: string, environment: 
     }),
     ...(sessionKeys === 'per-value' && { sessionKeys }),
   };
+}
+
+/** The rules that the configuration has for a store; `undefined` where it says nothing of them. */
+export function configuredRules(store: string, { config, environment }: Surroundings): RuleSource[] | undefined {
+  const { encrypt } = config?.stores[store] ?? {};
+  return encrypt?.map((rule) => ruleSource(rule, config?.directory ?? '', environment));
 }
 
 /** Tells by which of some rules the value of a node is encrypted: the first one that matches its key. */

@@ -46,10 +46,13 @@ export interface SealerInput {
   readonly previous: Snapshot | undefined;
   /** Opens a ciphertext that nothing is known of, where that can be. It must not ask anybody. */
   readonly decryptor: Decryptor | undefined;
+  /** Encrypt everything anew, as if it had been encrypted in another way. */
+  readonly renew?: boolean;
 }
 
 /** Opens the sealer of one run. A value that did not change keeps the ciphertext that it has in the snapshot before. */
-export function openSealer({ repository, store, encryption, sink, previous, decryptor }: SealerInput): Sealer {
+export function openSealer(input: SealerInput): Sealer {
+  const { repository, store, encryption, sink, previous, decryptor, renew = false } = input;
   const { rules, basis, wayFor } = encryption;
   const isOtherwise = previous !== undefined && !sameRules(rules, previous.manifest.encrypt ?? []);
   const values = new Map<string, { was: Oid; is: Value }>();
@@ -67,7 +70,8 @@ export function openSealer({ repository, store, encryption, sink, previous, decr
       const { tags, before } = await opening;
       const way = wayFor(key);
       const old = before.get(latin1(key));
-      const look = old && (await lookAt(old, key, value, way));
+      const found = old && (await lookAt(old, key, value, way));
+      const look = found === 'kept' && way && renew ? 'same' : found;
       if (old && look === 'kept') {
         if (way) tags.add(old.oid, way.setId, key, value);
         return old;

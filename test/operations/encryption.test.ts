@@ -10,6 +10,7 @@ import { openRecipients } from '../../src/ciphers/recipients.ts';
 import { openRepository } from '../../src/git/repository.ts';
 import { archive } from '../../src/operations/archive.ts';
 import { backup } from '../../src/operations/backup.ts';
+import { rekey } from '../../src/operations/rekey.ts';
 import { openTags } from '../../src/operations/tags.ts';
 import { openDir } from '../../src/services/dir.ts';
 import { withUnreadable } from './faulty-services.ts';
@@ -281,5 +282,37 @@ describe('a passphrase', () => {
     expect(readFileSync(cache('tags')).includes('second')).toBe(false);
     // Who has the repository and not the passphrase is told.
     await expect(take(undefined)).rejects.toMatchObject({ code: 'recipient' });
+  });
+});
+
+describe('rekey', () => {
+  test('follows the rules without the service, and does nothing where nothing is to be done', async () => {
+    const { alice, bob } = people();
+    await using store = await sealedStore(alice, bob);
+    const { write, take, rule, repository, show, blob, did, trailer, live } = store;
+    write({ 'a/x': 'one', 'a/y': 'two', plain: 'three', b: 'four' });
+    await take([rule('{a/**,b}', alice)]);
+    rmSync(live, { recursive: true });
+    const rules = [rule('{a/**,plain}', bob)];
+    const request = { store: 's', rules, decryptor: alice.decryptor, all: false };
+    await expect(rekey(repository, { ...request, decryptor: bob.decryptor })).rejects.toMatchObject({
+      code: 'decrypt',
+    });
+    expect(await rekey(repository, request)).toMatchObject({ values: 4, warnings: [] });
+    expect(did().filter((line) => !line.includes('%'))).toEqual([
+      'M a/x.gpg',
+      'M a/y.gpg',
+      'A b',
+      'D b.gpg',
+      'D plain',
+      'A plain.gpg',
+    ]);
+    expect(trailer('Rekeyed')).toBe('4');
+    expect([await show(bob, 'a/y'), await show(bob, 'plain'), blob('b').toString()]).toEqual(['two', 'three', 'four']);
+
+    const now = { ...request, decryptor: bob.decryptor, rules: undefined };
+    expect(await rekey(repository, now)).toMatchObject({ values: 0, commit: undefined });
+    expect(await rekey(repository, { ...now, all: true })).toMatchObject({ values: 3 });
+    expect(did()).toEqual(['M a/x.gpg', 'M a/y.gpg', 'M plain.gpg']);
   });
 });

@@ -30,7 +30,8 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
   let writer: PackWriter | undefined;
   const holder = readableSink(undefined, (type, content, oid) => {
     types.push(type);
-    contents.push(content);
+    // A copy, since a value is a slice of what the service answered, and would keep all of that alive.
+    contents.push(Uint8Array.from(content));
     oids.push(oid);
     bytes += content.length;
   });

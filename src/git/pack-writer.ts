@@ -1,7 +1,7 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Oid } from '../snapshot/objects.ts';
 import { OidSet } from './oid-set.ts';
-import { objectId, type PackChunk, packChunk } from './pack.ts';
+import { objectId, type PackChunk, packChunk, packedOverhead } from './pack.ts';
 import { exitOf, gitFailure, spawnGit } from './process.ts';
 import { openQuarantine, type Quarantine } from './quarantine.ts';
 import type { ObjectType } from './reader.ts';
@@ -28,7 +28,7 @@ export interface PackWriter extends ReadableSink {
  * the next one fills. Chunks grow, so that a small snapshot is one pack and a large one a handful.
  */
 const firstChunk = 4 * 1024 * 1024;
-const largestChunk = 32 * 1024 * 1024;
+const largestChunk = 16 * 1024 * 1024;
 
 /** Opens the writer. Objects in `known` are taken to be in the repository and are not written again. */
 export function openPackWriter(repository: Repository, known: OidSet): PackWriter {
@@ -43,9 +43,9 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
 
   function emit(type: ObjectType, content: Uint8Array, oid: Oid): void {
     if (!written.add(oid)) return;
+    if (chunk && chunk.size + content.length + packedOverhead > chunkSize) flush();
     chunk ??= packChunk(chunkSize);
     chunk.add(type, content);
-    if (chunk.size >= chunkSize) flush();
   }
 
   function flush(): void {

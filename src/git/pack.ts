@@ -29,8 +29,8 @@ const shortest = 160;
 /** The largest content that one stored block of a zlib stream can hold is larger than that (RFC 1951, 3.2.4). */
 const storedOverhead = 2 + 5 + 4;
 
-/** What cannot be compressed grows by less, but where it is large. */
-const headroom = 64;
+/** An object in a pack takes at most so many bytes more than it has, but for a few where zlib cannot compress much. */
+export const packedOverhead = 64;
 
 /** One pack in the making, in memory: the objects of a run, or a part of them. */
 export interface PackChunk {
@@ -94,7 +94,7 @@ export function packChunk(expected: number): PackChunk {
         return;
       }
       // Room for the result at once: what zlib takes by itself, 16 KiB a piece, costs a fifth of the time.
-      const chunkSize = content.length + headroom;
+      const chunkSize = content.length + packedOverhead;
       const deflated = deflateSync(content, { level: constants.Z_BEST_SPEED, chunkSize });
       reserve(10 + deflated.length);
       writeHeader(type, content.length);

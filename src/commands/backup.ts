@@ -3,6 +3,7 @@ import { exitCodes } from '../errors.ts';
 import type { BackupResult } from '../operations/backup.ts';
 import type { Guard } from '../operations/guards.ts';
 import type { Repository } from '../operations/open.ts';
+import type { KnownRemote } from '../operations/remotes.ts';
 import { changeLine, formatKey } from '../report/key.ts';
 import type { Printer } from '../report/printer.ts';
 import { countRate } from '../report/rate.ts';
@@ -45,7 +46,7 @@ export class BackupCommand extends BaseCommand {
   });
   dryRun = Option.Boolean('-n,--dry-run', false, { description: 'Show what would change, and write nothing' });
   push = Option.Boolean('--push', {
-    description: 'Push to the remotes (default: those that have push: true in the configuration)',
+    description: 'Push to all remotes (else to those that have push: true in the configuration)',
   });
   otherSource = Option.Boolean('--allow-other-source', false, {
     description: 'Also where the service is another cluster than before',
@@ -76,6 +77,8 @@ export class BackupCommand extends BaseCommand {
     if (opened.created) printer.note(`made the repository ${repositoryPath}`);
     for (const warning of opened.warnings) printer.warn(warning);
 
+    const remotes = this.dryRun ? [] : await this.targets(repository, surroundings);
+
     const onProgress = countRate(`reading ${store}`, printer.progress);
     const result = await backup(
       repository,
@@ -90,25 +93,21 @@ export class BackupCommand extends BaseCommand {
     );
     report(result, repository.branch, printer);
     const isIncomplete = result.unreadable.length > 0 || result.report.hidden !== undefined;
-    const isSafe = this.dryRun || (await this.pushTo(repository, { printer, surroundings, signal }));
+    const { pushAll } = await import('./push-report.ts');
+    const isSafe = remotes.length === 0 || (await pushAll(repository, remotes, printer, signal));
     if (result.status === 'created') await this.keepUp(repository, printer);
     return isIncomplete ? exitCodes.incomplete : isSafe ? undefined : exitCodes.push;
   }
 
-  /** Answers whether all remotes that every backup goes to have everything. With --push, all there are. */
-  private async pushTo(
+  /** The remotes that the snapshot is to be pushed to. With --push there has to be one. */
+  private async targets(
     repository: Repository,
-    { printer, surroundings, signal }: Pick<Session, 'printer' | 'surroundings' | 'signal'>,
-  ): Promise<boolean> {
-    if (this.push === false) return true;
-    const [{ listRemotes }, { pushAll }] = await Promise.all([
-      import('../operations/remotes.ts'),
-      import('./push-report.ts'),
-    ]);
+    surroundings: Session['surroundings'],
+  ): Promise<readonly KnownRemote[]> {
+    if (this.push === false) return [];
+    const { listRemotes, someRemote } = await import('../operations/remotes.ts');
     const remotes = await listRemotes(repository, surroundings);
-    const always = remotes.filter(({ push }) => push);
-    const wanted = this.push && always.length === 0 ? remotes : always;
-    return wanted.length === 0 && !this.push ? true : pushAll(repository, wanted, printer, signal);
+    return this.push ? someRemote(remotes) : remotes.filter(({ push }) => push);
   }
 
   private async keepUp(repository: Repository, printer: Printer): Promise<void> {

@@ -19,14 +19,14 @@ export class CloneCommand extends BaseCommand {
   target = Option.String({ name: 'PATH', required: false });
   branch = Option.String('--branch', { description: 'The branch (else the one that the remote calls its HEAD)' });
 
-  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings, signal }: Session): Promise<undefined> {
     const [{ remoteAt, describeRemote }, { clone }] = await Promise.all([
       import('../operations/remotes.ts'),
       import('../operations/fetch.ts'),
     ]);
     const path = this.target === undefined ? repositoryPath : resolve(this.context.directory, this.target);
     const remote = remoteAt(this.url, surroundings);
-    const { repository, tip } = await clone(remote, path, this.branch);
+    const { repository, tip } = await clone(remote, path, this.branch, signal);
     const branch = repository.branch.slice('refs/heads/'.length);
     printer.print({ type: 'clone', path, branch, tip }, `cloned ${branch} of ${describeRemote(remote)} into ${path}`);
     return undefined;

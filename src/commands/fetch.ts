@@ -1,5 +1,5 @@
 import { Command, Option } from 'clipanion';
-import { count } from '../snapshot/message.ts';
+import { countOf } from '../snapshot/message.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 export class FetchCommand extends BaseCommand {
@@ -29,13 +29,14 @@ export class FetchCommand extends BaseCommand {
     ]);
     const repository = await openRepository(repositoryPath, this.branch);
     const name = this.remote ?? (await onlyRemote(repository, surroundings));
-    for (const remote of await findRemotes(repository, [name], surroundings)) {
+    for (const known of await findRemotes(repository, [name], surroundings)) {
+      const remote = known.open();
       const { tip, commits, followed, advice } = await fetch(repository, remote, signal);
       const theirs = `${remote.name}/${repository.branch.slice('refs/heads/'.length)}`;
       const place = followed ? '' : `; both have snapshots of their own: theirs are at ${theirs}`;
       printer.print(
         { type: 'fetch', remote: remote.name, commits, tip, followed },
-        `fetched ${count(commits)} commits from ${describeRemote(remote)}${place}`,
+        `fetched ${countOf(commits, 'commit')} from ${describeRemote(remote)}${place}`,
       );
       if (advice !== undefined) printer.warn(advice);
     }

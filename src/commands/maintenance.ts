@@ -1,5 +1,5 @@
 import { Command } from 'clipanion';
-import { count } from '../snapshot/message.ts';
+import { count, countOf } from '../snapshot/message.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 export class MaintenanceCommand extends BaseCommand {
@@ -22,7 +22,7 @@ export class MaintenanceCommand extends BaseCommand {
     ]);
     printer.progress('packing the repository');
     const { before, after } = await maintain(await openRepository(repositoryPath));
-    const text = `${count(before.packs)} packs of ${kib(before.bytes)} KiB became ${count(after.packs)} of ${kib(after.bytes)} KiB`;
+    const text = `${countOf(before.packs, 'pack')} of ${kib(before.bytes)} KiB became ${count(after.packs)} of ${kib(after.bytes)} KiB`;
     printer.print({ type: 'maintenance', before, after }, text);
     return undefined;
   }

@@ -1,35 +1,32 @@
-import { TreekeeperError } from '../errors.ts';
 import type { Repository } from '../operations/open.ts';
-import { countPlainValues, isUntouched, push } from '../operations/push.ts';
-import { describeRemote, type Remote } from '../operations/remotes.ts';
+import { countPlainValues, isUntouched, push, requireTip } from '../operations/push.ts';
+import { describeRemote, type KnownRemote, type Remote, remoteFailure } from '../operations/remotes.ts';
 import type { Printer } from '../report/printer.ts';
-import { count } from '../snapshot/message.ts';
+import { count, countOf } from '../snapshot/message.ts';
 
 /** Pushes to each of the remotes and tells how it went. Answers whether all of them have everything now. */
 export async function pushAll(
   repository: Repository,
-  remotes: readonly Remote[],
+  remotes: readonly KnownRemote[],
   printer: Printer,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (remotes.length === 0) {
-    throw new TreekeeperError('usage', 'there is no remote to push to', {
-      hint: 'add one with `treekeeper remote add NAME URL`, or in treekeeper.yaml',
-    });
-  }
+  await requireTip(repository);
   let all = true;
-  for (const remote of remotes) {
-    await warnOfPlainValues(repository, remote, printer);
-    printer.progress(`pushing to ${remote.name}`);
+  for (const { name, open } of remotes) {
+    printer.progress(`pushing to ${name}`);
     try {
+      const remote = open();
+      await warnOfPlainValues(repository, remote, printer);
       const { status, commits, tip } = await push(repository, remote, signal);
       const where = describeRemote(remote);
-      const text = status === 'pushed' ? `pushed ${count(commits)} commits to ${where}` : `${where} is up to date`;
-      printer.print({ type: 'push', remote: remote.name, status, commits, tip }, text);
+      const text = status === 'pushed' ? `pushed ${countOf(commits, 'commit')} to ${where}` : `${where} is up to date`;
+      printer.print({ type: 'push', remote: name, status, commits, tip }, text);
     } catch (thrown) {
-      if (!(thrown instanceof TreekeeperError) || signal.aborted) throw thrown;
+      if (signal.aborted) throw thrown;
       all = false;
-      printer.fail(thrown);
+      printer.print({ type: 'push', remote: name, status: 'failed' }, undefined);
+      printer.fail(remoteFailure('push', name, thrown));
     }
   }
   printer.progress('');

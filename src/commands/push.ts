@@ -30,7 +30,7 @@ export class PushCommand extends BaseCommand {
     surroundings,
     signal,
   }: Session): Promise<number | undefined> {
-    const [{ openForCommits }, { findRemotes, listRemotes }, { pushAll }] = await Promise.all([
+    const [{ openForCommits }, { findRemotes, listRemotes, someRemote }, { pushAll }] = await Promise.all([
       import('../operations/open.ts'),
       import('../operations/remotes.ts'),
       import('./push-report.ts'),
@@ -39,7 +39,7 @@ export class PushCommand extends BaseCommand {
     const remotes =
       this.remotes.length > 0
         ? await findRemotes(repository, this.remotes, surroundings)
-        : await listRemotes(repository, surroundings);
+        : someRemote(await listRemotes(repository, surroundings));
     return (await pushAll(repository, remotes, printer, signal)) ? undefined : exitCodes.push;
   }
 }

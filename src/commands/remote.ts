@@ -1,6 +1,6 @@
 import { Command, Option } from 'clipanion';
-import { exitCodes, TreekeeperError } from '../errors.ts';
-import { count } from '../snapshot/message.ts';
+import { exitCodes } from '../errors.ts';
+import { countOf } from '../snapshot/message.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 const category = 'Remotes';
@@ -61,20 +61,28 @@ export class RemoteListCommand extends BaseCommand {
     details: 'Nobody is asked: what a remote has is what it had when it was last heard of.',
   });
 
-  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<number | undefined> {
     const { openRepository } = await import('../operations/open.ts');
-    const { describeRemote, listRemotes } = await import('../operations/remotes.ts');
+    const { describeRemote, listRemotes, remoteFailure } = await import('../operations/remotes.ts');
     const { countUnpushed } = await import('../operations/push.ts');
     const repository = await openRepository(repositoryPath);
-    for (const remote of await listRemotes(repository, surroundings)) {
-      const unpushed = await countUnpushed(repository, remote);
-      const state = unpushed === 0 ? 'has everything' : `lacks ${count(unpushed)} commits`;
-      printer.print(
-        { type: 'remote', remote: remote.name, url: remote.url.text, push: remote.push, unpushed },
-        `${describeRemote(remote)}: ${state}${remote.push ? ', pushed to by every backup' : ''}`,
-      );
+    let status: number | undefined;
+    for (const { name, push, open } of await listRemotes(repository, surroundings)) {
+      const always = push ? ', pushed to by every backup' : '';
+      try {
+        const remote = open();
+        const unpushed = await countUnpushed(repository, remote);
+        const state = unpushed === 0 ? 'has everything' : `lacks ${countOf(unpushed, 'commit')}`;
+        printer.print(
+          { type: 'remote', remote: name, url: remote.url.text, push, unpushed },
+          `${describeRemote(remote)}: ${state}${always}`,
+        );
+      } catch (thrown) {
+        printer.fail(remoteFailure('usage', name, thrown));
+        status = exitCodes.usage;
+      }
     }
-    return undefined;
+    return status;
   }
 }
 
@@ -94,25 +102,35 @@ export class RemoteTestCommand extends BaseCommand {
 
   names = Option.Rest({ name: 'REMOTE' });
 
-  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<number | undefined> {
+  protected override async run({
+    printer,
+    repositoryPath,
+    surroundings,
+    signal,
+  }: Session): Promise<number | undefined> {
     const { openRepository } = await import('../operations/open.ts');
-    const { describeRemote, findRemotes, listRemotes, tryRemote } = await import('../operations/remotes.ts');
+    const { describeRemote, findRemotes, listRemotes, remoteFailure, tryRemote } = await import(
+      '../operations/remotes.ts'
+    );
     const repository = await openRepository(repositoryPath);
     const remotes =
       this.names.length > 0
         ? await findRemotes(repository, this.names, surroundings)
         : await listRemotes(repository, surroundings);
     let status: number | undefined;
-    for (const remote of remotes) {
+    for (const { name, open } of remotes) {
       try {
-        const { branches, milliseconds } = await tryRemote(repository, remote);
+        const remote = open();
+        const { branches, milliseconds, tried } = await tryRemote(repository, remote, signal);
         printer.print(
-          { type: 'remote', remote: remote.name, ok: true, branches, milliseconds },
-          `${describeRemote(remote)} can be pushed to (${count(branches)} branches, ${milliseconds} ms)`,
+          { type: 'remote', remote: name, ok: true, branches, milliseconds },
+          `${describeRemote(remote)} can be ${tried ? 'pushed to' : 'reached; there is no snapshot yet to try a push with'} ` +
+            `(${countOf(branches, 'branch', 'branches')}, ${milliseconds} ms)`,
         );
       } catch (thrown) {
-        if (!(thrown instanceof TreekeeperError)) throw thrown;
-        printer.fail(thrown);
+        if (signal.aborted) throw thrown;
+        printer.print({ type: 'remote', remote: name, ok: false }, undefined);
+        printer.fail(remoteFailure('push', name, thrown));
         status = exitCodes.push;
       }
     }

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Signer } from '../snapshot/signing-key.ts';
 import { requireGit } from './process.ts';
+import { isRemoteUrl } from './remote-url.ts';
 
 /** Where a repository is, and the branch whose snapshots are meant. All paths are absolute. */
 export interface Repository {
@@ -25,7 +26,7 @@ export interface Repository {
  * `'failed'` where the repository is of a kind that treekeeper cannot read.
  */
 export async function openRepository(path: string, branch?: string): Promise<Repository> {
-  const root = resolve(path);
+  const root = localRoot(path);
   const place = (await findGitDir(root)) ?? (await refuse(root));
   const commonDir = await followFile(join(place.gitDir, 'commondir'), place.gitDir, /^(.*)$/m);
   const repository = { ...place, commonDir: commonDir ?? place.gitDir };
@@ -39,7 +40,7 @@ export async function openRepository(path: string, branch?: string): Promise<Rep
  * where there is anything at `path` but an empty directory.
  */
 export async function createRepository(path: string, branch = 'main'): Promise<Repository> {
-  const root = resolve(path);
+  const root = localRoot(path);
   const full = branchName(branch);
   await requireGit();
   try {
@@ -54,6 +55,14 @@ export async function createRepository(path: string, branch = 'main'): Promise<R
   const { initBare } = await import('./upkeep.ts');
   await initBare(root, full.slice('refs/heads/'.length));
   return openRepository(root, full);
+}
+
+/** A remote can be read through a cache; whatever writes needs a repository of its own. */
+function localRoot(path: string): string {
+  if (!isRemoteUrl(path)) return resolve(path);
+  throw new TreekeeperError('usage', 'the repository that is named is the URL of a remote', {
+    hint: 'only verbs that read take one; `treekeeper clone` copies it, `treekeeper remote add` makes it a place to push to',
+  });
 }
 
 /** What `HEAD` of a Git directory holds: the full name of a ref, or an id where it is detached. */

@@ -36,7 +36,7 @@ const failures: readonly { readonly pattern: RegExp; readonly fact: string; read
   {
     pattern: /returned error: 5\d\d|HTTP 5\d\d/,
     fact: 'it has an error of its own',
-    hint: 'its operator has to look; the next push tries again',
+    hint: 'its operator has to look; nothing is half done',
   },
   {
     pattern: /Could not resolve host|Temporary failure in name resolution|Name or service not known/,
@@ -66,7 +66,7 @@ const failures: readonly { readonly pattern: RegExp; readonly fact: string; read
   {
     pattern: /remote end hung up|early EOF|unexpected disconnect|Connection reset|RPC failed|Broken pipe|hung up/i,
     fact: 'the connection broke off',
-    hint: 'nothing is half done; the next push tries again',
+    hint: 'nothing is half done; try again',
   },
 ];
 
@@ -82,7 +82,7 @@ export function transportFailure(
   const known = failures.find(({ pattern }) => pattern.test(clean));
   const fact = known ? known.fact : 'it failed';
   return new TreekeeperError(code, `${text}: ${fact}${line === undefined ? '' : `: ${line}`}`, {
-    hint: known?.hint ?? 'the snapshot is safe here; the next push tries again',
+    hint: known?.hint ?? 'nothing is half done; try again',
   });
 }
 

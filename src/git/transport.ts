@@ -36,24 +36,33 @@ export interface FetchRequest {
   readonly ref: string;
   /** The ref here that comes to stand where it does. */
   readonly into: string;
-  /** So many of its newest commits; without it, all of them. */
+  /** So many of its newest commits are enough; without it, or where all are there already, all of them come. */
   readonly depth?: number;
 }
 
-/** The refs of a remote, `HEAD` among them. Throws `TreekeeperError('push')`. */
+/** What a remote has. */
+export interface RemoteRefs {
+  /** By their full names. */
+  readonly refs: ReadonlyMap<string, Oid>;
+  /** The branch that its HEAD is at, in full; `undefined` where that branch is not there. */
+  readonly head: string | undefined;
+}
+
+/** Asks a remote for its refs. Throws `TreekeeperError(code)`: what it is asked for decides which. */
 export async function listRemote(
   repository: Repository | undefined,
   url: RemoteUrl,
   access: RemoteAccess,
-): Promise<ReadonlyMap<string, Oid>> {
+  code: ErrorCode = 'push',
+): Promise<RemoteRefs> {
   await using scratch = await openScratch(repository);
-  const said = await converse('push', scratch, url, access, ['ls-remote', '--', url.text]);
+  const said = await converse(code, scratch, url, access, ['ls-remote', '--symref', '--', url.text]);
   const refs = new Map<string, Oid>();
   for (const line of said.split('\n')) {
     const [, oid, ref] = /^([0-9a-f]{40})\t(.+)$/.exec(line) ?? [];
     if (oid !== undefined && ref !== undefined) refs.set(ref, oid);
   }
-  return refs;
+  return { refs, head: /^ref: (refs\/heads\/.+)\tHEAD$/m.exec(said)?.[1] };
 }
 
 /**
@@ -118,7 +127,8 @@ export async function fetchBranch(
 ): Promise<Oid | undefined> {
   await using scratch = await openScratch(repository);
   const isShallow = await isShallowRepository(repository);
-  const range = depth !== undefined ? [`--depth=${depth}`] : isShallow ? ['--unshallow'] : [];
+  const isPart = isShallow || (await readRef(repository.gitDir, into)) === undefined;
+  const range = depth !== undefined && isPart ? [`--depth=${depth}`] : isShallow ? ['--unshallow'] : [];
   const args = [
     'fetch',
     '--progress',
@@ -203,7 +213,8 @@ function rejection(said: string, to: string): string | undefined {
     .slice(0, 400);
 }
 
-async function isShallowRepository({ gitDir }: Repository): Promise<boolean> {
+/** Whether a part of its history was left at the remote. */
+export async function isShallowRepository({ gitDir }: Repository): Promise<boolean> {
   const { stdout } = await runGit({ gitDir, args: ['rev-parse', '--is-shallow-repository'] });
   return stdout.toString().trim() === 'true';
 }

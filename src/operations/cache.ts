@@ -1,41 +1,120 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { TreekeeperError } from '../errors.ts';
 import { acquireLock } from '../git/lock.ts';
+import type { ObjectReader } from '../git/reader.ts';
+import { readBranch } from '../git/refs.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import { createRepository, openRepository, type Repository } from '../git/repository.ts';
-import { fetchBranch, listRemote } from '../git/transport.ts';
+import { fetchBranch, isShallowRepository, listRemote } from '../git/transport.ts';
+import type { Oid } from '../snapshot/objects.ts';
 import type { Surroundings } from './connect.ts';
 import { headOf } from './fetch.ts';
 import type { Depth } from './open.ts';
-import { remoteAt } from './remotes.ts';
+import { type Remote, remoteAt } from './remotes.ts';
 
 /**
- * The branch of a remote, fetched into this user's cache: what was fetched before is not fetched again. Throws
- * `TreekeeperError('failed')` where the remote cannot be read.
+ * The branch of a remote, fetched into this user's cache: what was fetched before is not fetched again. Others may use the
+ * same cache at the same time. One that is damaged is made anew. Throws `TreekeeperError('failed')` where the remote cannot
+ * be read.
  */
 export async function openCached(url: string, surroundings: Surroundings, depth: Depth): Promise<Repository> {
   const remote = remoteAt(url, surroundings);
   const text = formatRemoteUrl(remote.url);
-  const branch = headOf(await listRemote(undefined, remote.url, remote.access), text);
-  const path = join(
-    cacheDirectory(surroundings),
-    `${createHash('sha256').update(text).digest('hex').slice(0, 32)}.git`,
-  );
-  const repository = await openOrCreate(path, branch);
-  await using _lock = await acquireLock(repository);
+  const found = await listRemote(undefined, remote.url, remote.access, 'failed');
+  const branch = headOf(found, text);
+  const wanted = { remote, branch, tip: found.refs.get(`refs/heads/${branch}`), depth };
+  const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  const path = join(cacheDirectory(surroundings), `${name}.git`);
+  const seen = await inodeOf(path);
+  try {
+    return await bringUpToDate(await openRepository(path, branch), wanted);
+  } catch (thrown) {
+    if (!(thrown instanceof TreekeeperError) || thrown.code === 'locked') throw thrown;
+    // Not there, damaged, or the remote failed: what comes now replaces it, if the remote has it.
+    return await replaceCache(path, seen, wanted);
+  }
+}
+
+/** The reader of a cache: where that turns out to be damaged it is thrown away, since the remote has it all. */
+export function readCache({ gitDir }: Repository, reader: ObjectReader): ObjectReader {
+  const healing = async <Answer>(answer: Promise<Answer>): Promise<Answer> => {
+    try {
+      return await answer;
+    } catch (thrown) {
+      if (!(thrown instanceof TreekeeperError) || thrown.code !== 'integrity') throw thrown;
+      await discard(gitDir);
+      throw new TreekeeperError('integrity', `${thrown.message}, in the cache of the remote`, {
+        hint: `that cache (${gitDir}) was thrown away: run it again`,
+        cause: thrown,
+      });
+    }
+  };
+  return {
+    resolve: (name) => healing(reader.resolve(name)),
+    read: (oid) => healing(reader.read(oid)),
+    readTree: (oid) => healing(reader.readTree(oid)),
+    readBlob: (oid) => healing(reader.readBlob(oid)),
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  };
+}
+
+interface Wanted {
+  readonly remote: Remote;
+  readonly branch: string;
+  /** Where the branch is there. */
+  readonly tip: Oid | undefined;
+  readonly depth: Depth;
+}
+
+async function bringUpToDate(repository: Repository, { remote, tip, depth }: Wanted): Promise<Repository> {
+  await using _turn = await waitForLock(repository);
+  const isEnough = depth === 'newest' || !(await isShallowRepository(repository));
+  if (isEnough && tip !== undefined && (await readBranch(repository)) === tip) return repository;
   const request = { ref: repository.branch, into: repository.branch, ...(depth === 'newest' && { depth: 1 }) };
   await fetchBranch(repository, remote.url, request, remote.access);
   return repository;
 }
 
-async function openOrCreate(path: string, branch: string): Promise<Repository> {
+/** Fetches into a new cache and puts it, whole, in place of the one that was no good, unless somebody else did so meanwhile. */
+async function replaceCache(path: string, bad: number | undefined, wanted: Wanted): Promise<Repository> {
+  const fresh = aside(path);
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   try {
-    return await openRepository(path, branch);
-  } catch (thrown) {
-    if (!(thrown instanceof TreekeeperError) || thrown.code !== 'no-repository') throw thrown;
-    return createRepository(path, branch);
+    await bringUpToDate(await createRepository(fresh, wanted.branch), wanted);
+    if (bad !== undefined && (await inodeOf(path)) === bad) await discard(path);
+    await rename(fresh, path).catch(() => {});
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+  return bringUpToDate(await openRepository(path, wanted.branch), wanted);
+}
+
+/** Nobody finds a half of it. */
+async function discard(path: string): Promise<void> {
+  const away = aside(path);
+  await rename(path, away).catch(() => {});
+  await rm(away, { recursive: true, force: true });
+}
+
+async function inodeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.ino;
+}
+
+const aside = (path: string) => `${path}.${randomBytes(8).toString('hex')}`;
+
+/** Another run that fetches into the same cache is soon done. */
+async function waitForLock(repository: Repository): Promise<AsyncDisposable> {
+  for (const end = Date.now() + 10 * 60_000; ; ) {
+    try {
+      return await acquireLock(repository);
+    } catch (thrown) {
+      if (!(thrown instanceof TreekeeperError) || thrown.code !== 'locked' || Date.now() > end) throw thrown;
+      await delay(50 + Math.random() * 100);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { TreekeeperError } from '../errors.ts';
 import { isAncestor, listCommits } from '../git/graph.ts';
 import { acquireLock } from '../git/lock.ts';
@@ -5,7 +6,7 @@ import { moveBranch, readBranch, readRef } from '../git/refs.ts';
 import { addRemote, trackingRef } from '../git/remote-config.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import { createRepository, type Repository } from '../git/repository.ts';
-import { fetchBranch, listRemote } from '../git/transport.ts';
+import { fetchBranch, listRemote, type RemoteRefs } from '../git/transport.ts';
 import { followWorkTree } from '../git/work-tree.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import type { Remote } from './remotes.ts';
@@ -56,22 +57,25 @@ export async function clone(
   { name, url, access }: Remote,
   path: string,
   branch: string | undefined,
+  signal?: AbortSignal,
 ): Promise<{ repository: Repository; tip: Oid }> {
-  const refs = await listRemote(undefined, url, access);
+  const refs = await listRemote(undefined, url, { ...access, ...(signal && { signal }) }, 'failed');
   const repository = await createRepository(path, branch ?? headOf(refs, formatRemoteUrl(url)));
-  await addRemote(repository, name, formatRemoteUrl(url));
-  const { tip } = await fetch(repository, { name, url, access, push: false, unencryptedAccepted: false });
-  return { repository, tip };
+  try {
+    await addRemote(repository, name, formatRemoteUrl(url));
+    const { tip } = await fetch(repository, { name, url, access, unencryptedAccepted: false }, signal);
+    return { repository, tip };
+  } catch (thrown) {
+    await rm(repository.gitDir, { recursive: true, force: true });
+    throw thrown;
+  }
 }
 
-/** The branch that HEAD is at: it tells a commit, and where several branches are at that one, main goes first. */
-export function headOf(refs: ReadonlyMap<string, Oid>, where: string): string {
-  const head = refs.get('HEAD');
-  const names = [...refs].flatMap(([ref, oid]) =>
-    ref.startsWith('refs/heads/') && (oid === head || !head) ? [ref] : [],
-  );
-  const [first] = names.includes('refs/heads/main') ? ['refs/heads/main'] : names;
-  if (first !== undefined) return first.slice('refs/heads/'.length);
+/** The branch that HEAD is at; where that is not there, as on a host that was told of another name than ours, main or any. */
+export function headOf({ refs, head }: RemoteRefs, where: string): string {
+  const [any] = [...refs.keys()].filter((ref) => ref.startsWith('refs/heads/'));
+  const found = head ?? (refs.has('refs/heads/main') ? 'refs/heads/main' : any);
+  if (found !== undefined) return found.slice('refs/heads/'.length);
   throw new TreekeeperError('failed', `${where} has no branch that could be taken`, {
     hint: 'nothing was pushed there yet, or name the branch with --branch',
   });

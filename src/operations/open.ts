@@ -3,7 +3,7 @@ import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { isRemoteUrl } from '../git/remote-url.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
-import { openCached } from './cache.ts';
+import { openCached, readCache } from './cache.ts';
 import type { Surroundings } from './connect.ts';
 import { initRepository } from './init.ts';
 
@@ -28,7 +28,8 @@ export async function openForReading(
 ): Promise<OpenRepository> {
   const isRemote = surroundings !== undefined && isRemoteUrl(path);
   const repository = isRemote ? await openCached(path, surroundings, depth) : await openRepository(path);
-  const reader = await openReader(repository);
+  const plain = await openReader(repository);
+  const reader = isRemote ? readCache(repository, plain) : plain;
   return { repository, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
 }
 

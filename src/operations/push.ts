@@ -35,11 +35,16 @@ const longestPause = 2_000;
  * `TreekeeperError('push')`; the repository is then as before, and the next push brings everything that is missing.
  */
 export async function push(repository: Repository, remote: Remote, signal?: AbortSignal): Promise<PushResult> {
-  const ours = await readBranch(repository);
-  if (ours === undefined)
-    throw new TreekeeperError('usage', 'there is nothing to push: the branch has no snapshot yet');
+  const ours = await requireTip(repository);
   await using reader = await openReader(repository);
   return await pushCommit(repository, reader, remote, ours, signal);
+}
+
+/** The commit that is to be pushed. Throws `TreekeeperError('usage')` where there is none. */
+export async function requireTip(repository: Repository): Promise<Oid> {
+  const ours = await readBranch(repository);
+  if (ours !== undefined) return ours;
+  throw new TreekeeperError('usage', 'the branch has no snapshot yet that could be pushed');
 }
 
 async function pushCommit(

@@ -105,6 +105,11 @@ export function count(number: number): string {
   return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** A count of things: `1 commit`, `1,042 commits`. */
+export function countOf(number: number, one: string, many = `${one}s`): string {
+  return `${count(number)} ${number === 1 ? one : many}`;
+}
+
 /** A path of a source may hold any character; a trailer ends at its line. */
 function oneLine(text: string): string {
   return text.replace(

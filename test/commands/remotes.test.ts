@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bareRemote } from '../servers/git-hosts.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { backupHost, git, subjects } from './backup-host.ts';
-import { treekeeper } from './run.ts';
+import { records } from './workspace.ts';
 
 test.each([
   [6, 1, 10],
@@ -58,13 +58,15 @@ test('several remotes: one that fails does not stop the other, and gets everythi
 
   const first = await run('backup', 'dir:live', '--push');
   expect(first.status).toBe(6);
-  expect(first.stderr).toContain(`${bad} refuses the push: pre-receive hook declined; closed on Sundays`);
+  expect(first.stderr).toContain(
+    `the remote bad: ${bad} refuses the push: pre-receive hook declined; closed on Sundays`,
+  );
   expect(first.stdout).toContain(`pushed 2 commits to good (${good})`);
   expect(subjects(good)).toHaveLength(2);
 
   write('app', 'two\n');
   await run('backup', 'dir:live');
-  expect((await run('remote', 'list')).stdout).toBe(`bad (${bad}): lacks 3 commits\ngood (${good}): lacks 1 commits\n`);
+  expect((await run('remote', 'list')).stdout).toBe(`bad (${bad}): lacks 3 commits\ngood (${good}): lacks 1 commit\n`);
   writeFileSync(join(bad, 'hooks/pre-receive'), '#!/bin/sh\nexit 0\n');
   expect(await run('push')).toMatchObject({ status: 0, stderr: '' });
   expect(git(bad, 'rev-parse', 'main')).toBe(git(good, 'rev-parse', 'main'));
@@ -74,6 +76,61 @@ test('several remotes: one that fails does not stop the other, and gets everythi
       .slice(0, 2)
       .map((line) => JSON.parse(line).status),
   ).toEqual(['up-to-date', 'up-to-date']);
+});
+
+test('a remote that is set up wrongly is the trouble of that remote alone', async () => {
+  await using host = await backupHost();
+  const { path, run } = host;
+  const good = bareRemote(join(path, 'good.git'));
+  bareRemote(join(path, 'unplugged.git'));
+  await run('remote', 'add', 'good', './good.git');
+  await run('remote', 'add', 'unplugged', './unplugged.git');
+  rmSync(join(path, 'unplugged.git'), { recursive: true });
+  writeFileSync(
+    join(path, 'treekeeper.yaml'),
+    `version: 1
+remotes:
+  - { name: token, url: "https://127.0.0.1:1/x.git", tokenFile: nowhere }
+  - { name: secret, url: "https://user:hunter2@127.0.0.1:1/x.git" }
+  - { name: helper, url: "ext::sh -c true" }
+`,
+  );
+  const { status, stdout, stderr } = await run('backup', 'dir:live', '--push', '--json');
+  expect({ status, pushed: git(good, 'rev-parse', 'main') }).toEqual({
+    status: 6,
+    pushed: host.git('rev-parse', 'main'),
+  });
+  const pushes = records(stdout).filter(({ type }) => type === 'push');
+  expect(pushes.map(({ remote, status }) => `${remote} ${status}`)).toEqual([
+    'good pushed',
+    'helper failed',
+    'secret failed',
+    'token failed',
+    'unplugged failed',
+  ]);
+  for (const name of ['token', 'secret', 'helper', 'unplugged']) expect(stderr).toContain(`the remote ${name}: `);
+  expect(stdout + stderr).not.toContain('hunter2');
+
+  expect(await run('remote', 'list')).toMatchObject({ status: 2, stdout: `good (${good}): has everything\n` });
+  expect(await run('remote', 'test')).toMatchObject({ status: 6, stdout: expect.stringContaining('good (') });
+  expect((await run('push', 'good')).status).toBe(0);
+  expect((await run('remote', 'remove', 'unplugged')).status).toBe(0);
+});
+
+test('a push with nothing to push, or nowhere to push to, is told before anything is done', async () => {
+  await using host = await backupHost();
+  const { path, run } = host;
+  expect(await run('backup', 'dir:live', '--push')).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringContaining('there is no remote'),
+  });
+  bareRemote(join(path, 'hub.git'));
+  await run('remote', 'add', 'origin', './hub.git');
+  expect(await run('push', '--branch', 'other')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('no snapshot yet'),
+  });
 });
 
 test('a remote that lost its history, or went back, gets what it lacks, and never less', async () => {
@@ -108,7 +165,7 @@ test('a clone carries on, follows what others did, and is read without one', asy
   expect(second.git('rev-parse', 'main')).toBe(first.git('rev-parse', 'main'));
   first.write('app', 'two\n');
   await first.run('backup', 'dir:live', '--push');
-  expect((await second.run('fetch')).stdout).toBe(`fetched 1 commits from origin (${hub})\n`);
+  expect((await second.run('fetch')).stdout).toBe(`fetched 1 commit from origin (${hub})\n`);
   expect(second.git('show', 'main:live/app')).toBe('two');
 
   await second.run('backup', 'dir:live', '--store', 'other');
@@ -116,32 +173,6 @@ test('a clone carries on, follows what others did, and is read without one', asy
   await first.run('backup', 'dir:live', '--push');
   expect((await second.run('fetch', 'origin')).stdout).toContain('theirs are at origin/main');
   expect((await second.run('show', 'origin/main:app', '--store', 'live')).stdout).toBe('three\n');
-});
-
-test('every reading verb works straight from a URL, out of a cache', async () => {
-  await using host = await backupHost();
-  const { path, run, write } = host;
-  const hub = bareRemote(join(path, 'hub.git'));
-  await run('remote', 'add', 'origin', hub);
-  for (const value of ['1', '2', '3']) {
-    write('app', value);
-    await run('backup', 'dir:live', '--push');
-  }
-  await using away = await temporaryDirectory();
-  const read = (...args: string[]) => treekeeper(away.path, [...args, '--repo', `file://${hub}`]);
-  expect((await read('show', 'latest:app')).stdout).toBe('3');
-  expect((await read('ls')).stdout).toBe('app\n');
-  mkdirSync(join(away.path, 'target'));
-  expect((await read('restore', 'latest', 'dir:target')).status).toBe(0);
-  expect(readFileSync(join(away.path, 'target/app'), 'utf8')).toBe('3');
-  // Only now is more than the newest snapshot needed.
-  expect((await read('log')).stdout.trimEnd().split('\n')).toHaveLength(3);
-  expect((await read('show', 'latest~2:app')).stdout).toBe('1');
-  write('app', '4');
-  await run('backup', 'dir:live', '--push');
-  expect((await read('show', 'latest:app')).stdout).toBe('4');
-  expect(readdirSync(away.path).sort()).toEqual(['.cache', 'target']);
-  expect((await treekeeper(away.path, ['log', '--repo', 'file:///nowhere/x.git'])).status).toBe(2);
 });
 
 test('the archive keeps the whole history, the branch begins anew, and remotes go on', async () => {

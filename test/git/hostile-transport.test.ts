@@ -87,7 +87,7 @@ test("a repository's own configuration runs nothing and leads nowhere else when 
   const from = git(path, ['rev-parse', 'main']);
   expect(await pushBranch(repository, url, { from, to: 'refs/heads/main' }, access)).toEqual({ status: 'pushed' });
   expect(git(hub, ['rev-parse', 'main'])).toBe(from);
-  expect((await listRemote(repository, url, access)).get('refs/heads/main')).toBe(from);
+  expect((await listRemote(repository, url, access)).refs.get('refs/heads/main')).toBe(from);
 
   const more = git(hub, ['commit-tree', git(hub, ['mktree']), '-p', from, '-m', 'y']);
   git(hub, ['update-ref', 'refs/heads/main', more]);

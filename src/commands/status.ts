@@ -4,7 +4,7 @@ import type { Drift, RemoteStatus, StoreStatus } from '../operations/status.ts';
 import { escapeText } from '../report/key.ts';
 import type { Printer } from '../report/printer.ts';
 import { duration } from '../report/rate.ts';
-import { count } from '../snapshot/message.ts';
+import { count, countOf } from '../snapshot/message.ts';
 import { BaseCommand, type Session } from './base.ts';
 
 /** What is not as it should be, and the exit status that says so. */
@@ -146,18 +146,19 @@ function driftProblems(drift: Drift | undefined): Problem[] {
 function tellRemotes(remotes: RemoteStatus[] | TreekeeperError | undefined, printer: Printer): Problem[] {
   if (!(remotes instanceof TreekeeperError)) return (remotes ?? []).flatMap((status) => tellRemote(status, printer));
   printer.warn(`what the remotes lack cannot be told: ${remotes.message}`);
-  return remotes.code === 'failed' ? [] : [{ code: 'push', what: remotes.message }];
+  return [];
 }
 
-function tellRemote({ remote, url, push, unpushed }: RemoteStatus, printer: Printer): Problem[] {
-  const lacks = unpushed === 0 ? 'has everything' : `lacks ${count(unpushed)} commits`;
-  const isLate = push && unpushed > 0;
-  const line = `  ${isLate ? '! ' : ''}${lacks}`;
+function tellRemote({ remote, url, problem, push, unpushed }: RemoteStatus, printer: Printer): Problem[] {
+  const lacks = unpushed === 0 ? 'has everything' : `lacks ${countOf(unpushed, 'commit')}`;
+  const state = problem === undefined ? lacks : `${lacks}; ${problem}`;
+  const isBad = push && (unpushed > 0 || problem !== undefined);
+  const line = `  ${isBad ? '! ' : ''}${state}`;
   printer.print(
-    { type: 'remote', remote, url, push, unpushed },
-    `${printer.style.strong(`remote ${remote}`)} ${url}\n${isLate ? printer.style.removed(line) : line}`,
+    { type: 'remote', remote, url, problem, push, unpushed },
+    `${printer.style.strong(`remote ${remote}`)}${url === undefined ? '' : ` ${url}`}\n${isBad ? printer.style.removed(line) : line}`,
   );
-  return isLate ? [{ code: 'push', what: `${remote} ${lacks}` }] : [];
+  return isBad ? [{ code: 'push', what: `${remote} ${state}` }] : [];
 }
 
 function isoDate(time: number): string {

@@ -58,6 +58,8 @@ export function readCache({ gitDir }: Repository, reader: ObjectReader): ObjectR
     read: (oid) => healing(reader.read(oid)),
     readTree: (oid) => healing(reader.readTree(oid)),
     readBlob: (oid) => healing(reader.readBlob(oid)),
+    ancestors: (oid, most) => healing(reader.ancestors(oid, most)),
+    refs: () => healing(reader.refs()),
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
 }

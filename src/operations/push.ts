@@ -85,7 +85,7 @@ export async function isUntouched(repository: Repository, remote: Remote): Promi
 }
 
 /** How many snapshots of the branch the remote lacks, as far as is known without asking it. */
-export async function countUnpushed(repository: Repository, remote: Remote): Promise<number> {
+export async function countUnpushed(repository: Repository, remote: Pick<Remote, 'name'>): Promise<number> {
   const ours = await readBranch(repository);
   if (ours === undefined) return 0;
   const { tip, included } = await knownState(repository, remote);
@@ -109,7 +109,7 @@ export async function countPlainValues(repository: Repository): Promise<number> 
 }
 
 /** What we pushed counts only where the remote's branch still comes from what it was then. */
-async function knownState(repository: Repository, { name }: Remote): Promise<RemoteState> {
+async function knownState(repository: Repository, { name }: Pick<Remote, 'name'>): Promise<RemoteState> {
   const { gitDir } = repository;
   const refs = [trackingRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
   const [tip, included, reached] = await Promise.all(refs);

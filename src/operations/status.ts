@@ -10,7 +10,7 @@ import { type StoreMoment, storeHistory, storeTrees } from './history.ts';
 import { readRun } from './last-run.ts';
 import type { OpenRepository } from './open.ts';
 import { countUnpushed } from './push.ts';
-import { listRemotes } from './remotes.ts';
+import { type KnownRemote, listRemotes } from './remotes.ts';
 import { listStores, resolveRevision } from './revision.ts';
 
 /** The last snapshot of a store, as its commit tells of it. */
@@ -44,7 +44,10 @@ export interface StoreStatus {
 
 export interface RemoteStatus {
   readonly remote: string;
-  readonly url: string;
+  /** `undefined` where there is a problem with it. */
+  readonly url: string | undefined;
+  /** Why it cannot be pushed to, as far as that shows here: its URL, directory or secret is no good. */
+  readonly problem: string | undefined;
   /** Every backup is pushed there. */
   readonly push: boolean;
   /** Snapshots that it lacks, as far as is known without asking it. */
@@ -72,8 +75,8 @@ export async function storeStatuses(
 }
 
 /**
- * What the remotes lack, as far as is known here: none of them is asked. Where it cannot be told, why: there is no git binary
- * (`failed`), or a remote is not what its URL says (`usage`). `undefined` for the copy of a remote.
+ * What the remotes lack, as far as is known here: none of them is asked. Where it cannot be told, why: there is no git binary.
+ * `undefined` for the copy of a remote.
  */
 export async function remoteStatuses(
   { repository }: OpenRepository,
@@ -84,14 +87,22 @@ export async function remoteStatuses(
   try {
     const remotes = await listRemotes(repository, surroundings);
     return await Promise.all(
-      remotes.map(async (remote) => {
-        const unpushed = await countUnpushed(repository, remote);
-        return { remote: remote.name, url: formatRemoteUrl(remote.url), push: remote.push, unpushed };
+      remotes.map(async (known) => {
+        const { name: remote, push } = known;
+        return { remote, ...placeOf(known), push, unpushed: await countUnpushed(repository, known) };
       }),
     );
   } catch (thrown) {
     if (thrown instanceof TreekeeperError) return thrown;
     throw thrown;
+  }
+}
+
+function placeOf(remote: KnownRemote): Pick<RemoteStatus, 'url' | 'problem'> {
+  try {
+    return { url: formatRemoteUrl(remote.open().url), problem: undefined };
+  } catch (thrown) {
+    return { url: undefined, problem: reasonOf(thrown) };
   }
 }
 

@@ -73,7 +73,7 @@ test('many may read through one cache at the same time, from its first moment on
   await using remote = await reading();
   const { read, caches } = remote;
   const verbs = [['ls'], ['log'], ['show', 'latest:app'], ['show', 'latest~2:app'], ['check'], ['diff']];
-  const runs = await Promise.all(verbs.map((args) => read(...args)));
+  const runs = await Promise.all(verbs.map((args) => read(...args, '-q')));
   expect(runs.map(({ status, stderr }) => ({ status, stderr }))).toEqual(runs.map(() => ({ status: 0, stderr: '' })));
   expect([runs[2]?.stdout, runs[3]?.stdout]).toEqual(['3', '1']);
   expect(readdirSync(caches)).toHaveLength(1);

@@ -101,7 +101,7 @@ test('remotes that backups are pushed to, and what they lack', async () => {
   write('app/new', '1');
   await run('backup', 'live', '--no-push');
   const late = await run('status');
-  expect([late.status, lines(late.stdout).at(-1)]).toEqual([6, '  ! lacks 1 commits']);
+  expect([late.status, lines(late.stdout).at(-1)]).toEqual([6, '  ! lacks 1 commit']);
 
   const rescue = await treekeeper(path, ['status'], { TREEKEEPER_NO_GIT: '1' });
   expect(rescue).toMatchObject({

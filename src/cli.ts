@@ -23,6 +23,7 @@ const verbs = {
   dump: async () => (await import('./commands/dump.ts')).DumpCommand,
   doctor: async () => (await import('./commands/doctor.ts')).DoctorCommand,
   check: async () => (await import('./commands/check.ts')).CheckCommand,
+  import: async () => (await import('./commands/import.ts')).ImportBurryCommand,
   init: async () => (await import('./commands/init.ts')).InitCommand,
   remote: async () => Object.values(await import('./commands/remote.ts')),
   keys: async () => Object.values(await import('./commands/keys.ts')),

@@ -34,6 +34,8 @@ export interface BackupSource {
   readonly store: string;
   readonly service: Service;
   readonly policy: Policy;
+  /** Where the service is an archive: what it is called, and when it was made, in seconds since 1970. */
+  readonly archive?: { readonly name: string; readonly time: number };
 }
 
 export interface BackupOptions {
@@ -249,7 +251,8 @@ async function commitTaken(
       // Before the branch moves: a run that is killed in between then costs nothing.
       await sealer?.save();
     }
-    const commit = await commitChanges(repository, reader, writer, tip, steps);
+    const dated = steps.map((step) => ({ ...step, time: source.archive?.time }));
+    const commit = await commitChanges(repository, reader, writer, tip, dated);
     if (commit !== undefined) {
       return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
     }
@@ -265,7 +268,7 @@ async function commitTaken(
 const none: ReadonlySet<Guard> = new Set();
 
 function reportOn(
-  { store, service }: BackupSource,
+  { store, service, archive }: BackupSource,
   identity: Identity,
   { nodes, result }: Taken,
   counts: Counts,
@@ -277,6 +280,7 @@ function reportOn(
     service: identity.version === undefined ? service.traits.kind : `${service.traits.kind} ${identity.version}`,
     source: identity.source,
     identity: identity.cluster,
+    imported: archive?.name,
     revision,
     consistency: window === undefined ? consistency : `${consistency} (${window})`,
     unreadable: unreadable.length,

@@ -23,6 +23,8 @@ export interface BranchChange {
   /** Public keys to be kept in the repository, armored, by fingerprint; `undefined` for one to be taken out. */
   readonly keys?: ReadonlyMap<string, Uint8Array | undefined>;
   readonly message: string;
+  /** When it was, in seconds since 1970, where that is not now. Never before the commit that it follows. */
+  readonly time?: number | undefined;
 }
 
 /** The tip of the branch, or `undefined` where it has no commit yet. */
@@ -48,7 +50,7 @@ export async function commitChanges(
   const source = writer.over(reader);
   const identity = await committerIdentity(repository);
   const own = await signersKey(repository, reader, tip);
-  let time = commitTime(tip?.commit.committer.time);
+  let last = tip?.commit.committer.time;
   let parent = tip?.oid;
   let message = '';
   for (const change of changes) {
@@ -58,9 +60,10 @@ export async function commitChanges(
     if (store) entries.set(store.name, { mode: directoryMode, name: store.name, oid: store.tree });
     const tree = writer.tree(encodeTree([...entries.values()]));
     const parents = parent === undefined ? [] : [parent];
+    const time = change.time === undefined ? commitTime(last) : Math.max(change.time, last ?? 0);
     message = change.message;
     parent = writer.commit(await makeCommit(repository, { tree, parents, author: identity, time, message }));
-    time = commitTime(time);
+    last = time;
   }
   await writer.finish();
 

@@ -40,8 +40,13 @@ export async function connect(argument: string, surroundings: Surroundings): Pro
   return {
     store: named ? storeName(argument) : defaultStore(address),
     service: await openService(address, access),
-    policy: policyOf(named ?? {}, configuredRules(argument, surroundings)),
+    policy: storePolicy(argument, surroundings),
   };
+}
+
+/** What the configuration says of how a store is kept; for one that it does not name, that everything is. */
+export function storePolicy(name: string, surroundings: Surroundings): Policy {
+  return policyOf(surroundings.config?.stores[name] ?? {}, configuredRules(name, surroundings));
 }
 
 /** Checks a name that a user gave to a store. Throws `TreekeeperError('usage')` where it cannot be one. */

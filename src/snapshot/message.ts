@@ -25,6 +25,8 @@ export interface SnapshotReport extends Counts {
   /** What was left out on purpose, by reason. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly nodes: number;
+  /** The archive of another tool that the snapshot was made from. */
+  readonly imported?: string | undefined;
 }
 
 /** In the order in which they stand. */
@@ -40,6 +42,7 @@ const trailerNames = [
   'Nodes',
   'Rekeyed',
   'Reencrypted',
+  'Imported',
   'Tool',
 ] as const;
 
@@ -68,6 +71,7 @@ function trailersOf(report: SnapshotReport, version: string): SomeTrailers {
     Skipped:
       skipped.size === 0 ? undefined : [...skipped].map(([reason, number]) => `${count(number)} ${reason}`).join(', '),
     Nodes: String(report.nodes),
+    Imported: report.imported,
     Tool: toolTrailer(version),
   };
 }

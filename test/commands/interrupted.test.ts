@@ -86,7 +86,7 @@ describeWith(
         (url) => run('backup', url),
         (proxy) => {
           proxy.stall();
-          store.server.pause();
+          void store.server.pause();
         },
       );
       store.server.resume();
@@ -140,7 +140,7 @@ describeWith(
 
       const stopped = await inTheMiddle(store, restore(`${root}-a`), restore(`${root}-b`), (proxy) => {
         proxy.stall();
-        store.server.pause();
+        void store.server.pause();
       });
       store.server.resume();
       expect(stopped.status).toBe(15);

@@ -1,15 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** A server that a test started, and everything that can befall it. */
 export interface Server extends AsyncDisposable {
   readonly pid: number;
-  /** Stops it from answering, without closing a connection. */
-  pause(): void;
+  /** Stops it from answering, without closing a connection. It may still answer until the promise is fulfilled. */
+  pause(): Promise<void>;
   resume(): void;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
@@ -47,11 +48,20 @@ export async function startServer(
   };
   return {
     pid: child.pid ?? 0,
-    pause: () => void child.kill('SIGSTOP'),
+    async pause() {
+      child.kill('SIGSTOP');
+      while (!(await isStopped(child.pid ?? 0)));
+    },
     resume: () => void child.kill('SIGCONT'),
     kill,
     [Symbol.asyncDispose]: kill,
   };
+}
+
+/** A busy machine stops a process of many threads some time after the signal. */
+async function isStopped(pid: number): Promise<boolean> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)]);
+  return stdout.startsWith('T');
 }
 
 /** Ports that nobody listens on now. Another process may still take one; the server then fails to start, loudly. */

@@ -19,7 +19,7 @@ describe('a server with faults', () => {
 
   test('a consul that does not answer is told within the timeout', async () => {
     await using service = open('', { timeout: 700 });
-    consul.server.pause();
+    await consul.server.pause();
     const start = Date.now();
     try {
       await expect(readKeys(service)).rejects.toMatchObject({

@@ -158,7 +158,7 @@ describe('one node', () => {
 
   test('an etcd that does not answer is told within the timeout', async () => {
     await using service = open('/', { timeout: 700 });
-    etcd.servers[0]?.pause();
+    await etcd.servers[0]?.pause();
     const start = Date.now();
     try {
       await expect(readKeys(service)).rejects.toMatchObject({

@@ -258,7 +258,7 @@ describe('one server', () => {
     const { root, service } = await openFresh({ timeout: 700 });
     await using _ = service;
     const start = Date.now();
-    zookeeper.server.pause();
+    await zookeeper.server.pause();
     try {
       const silent = { code: 'unreachable', message: expect.stringContaining('did not answer within 0.7 s') };
       await expect(readAll(service)).rejects.toMatchObject(silent);

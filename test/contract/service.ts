@@ -1,27 +1,9 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Outcome, ReadEvent, Service, Unreadable } from '../../src/services/service.ts';
-import type { Attributes, Node } from '../../src/snapshot/node.ts';
+import type { Outcome } from '../../src/services/service.ts';
+import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
-import { hostileKeys } from './hostile-keys.ts';
-
-/** One kind of service, as the suite needs it. */
-export interface Subject {
-  /** A service over a fresh, empty store. Disposing of it ends whatever it stands on. */
-  open(): Promise<Opened>;
-  /** Attributes that the service can hold beside a value, where it can hold any. */
-  readonly attributes?: Attributes;
-}
-
-export interface Opened extends AsyncDisposable {
-  readonly service: Service;
-  /** A key of that name, below the root and as this service writes keys; one character per byte. */
-  key(name: string): Uint8Array;
-  /** Another connection to the same store. */
-  second(): Promise<Service>;
-  /** What another client finds under a key: its bytes, `null` for a node without data, `undefined` for none. */
-  witness(key: Uint8Array): Promise<Uint8Array | null | undefined>;
-}
+import { bytes, createWithParents, leaf, names, plain, readAll, type Subject } from './subject.ts';
+import { testTrees } from './trees.ts';
 
 const values: readonly (readonly [what: string, value: Uint8Array | null])[] = [
   ['empty', new Uint8Array()],
@@ -40,22 +22,6 @@ export function testService(subject: Subject): void {
     const { nodes, ends } = await readAll(opened.service);
     expect(nodes.filter(({ key }) => latin1(key).startsWith(latin1(opened.key(''))))).toEqual([]);
     expect(ends).toBe(1);
-  });
-
-  test.each(hostileKeys)('keeps a key with %s, or refuses it', async (_why, name) => {
-    await using opened = await subject.open();
-    const { service } = opened;
-    const node = leaf(opened.key(name), Buffer.from(name, 'latin1'));
-    const created = await createWithParents(service, node);
-    if (service.refuse(node) !== undefined) {
-      expect(created).toEqual({ status: 'failed', reason: service.refuse(node) });
-      expect(names(await readAll(service))).not.toContain(latin1(node.key));
-      return;
-    }
-    expect(created).toEqual({ status: 'created' });
-    const found = (await readAll(service)).nodes.find(({ key }) => latin1(key) === latin1(node.key));
-    expect(found && plain(found)).toEqual(plain(node));
-    expect(bytes(await opened.witness(node.key))).toEqual(bytes(node.value));
   });
 
   test.each(values)('keeps a value that is %s, and tells it from the others', async (_what, value) => {
@@ -210,84 +176,5 @@ export function testService(subject: Subject): void {
     await expect(readAll(service, [], AbortSignal.abort('enough'))).rejects.toBe('enough');
   });
 
-  test('any tree that the service does not refuse comes back as it went in', async () => {
-    const segment = fc.oneof(
-      fc.constantFrom('a', 'b', 'A', '', '.', '..', '%', 'x.gpg'),
-      fc
-        .uint8Array({ minLength: 1, maxLength: 12 })
-        .map((random) => Buffer.from(random).toString('latin1').replaceAll('/', '')),
-    );
-    const key = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join('/'));
-    const value = fc.uint8Array({ maxLength: 200 });
-    const trees = fc.uniqueArray(fc.tuple(key, value), { minLength: 1, maxLength: 40, selector: ([name]) => name });
-    await fc.assert(
-      fc.asyncProperty(trees, async (tree) => {
-        await using opened = await subject.open();
-        const { service } = opened;
-        const created = new Map<string, Node>();
-        for (const [name, content] of tree.toSorted(([a], [b]) => a.length - b.length)) {
-          const node = leaf(opened.key(name), content);
-          const outcome = await createWithParents(service, node);
-          if (outcome.status === 'created') created.set(latin1(node.key), node);
-          else if (service.traits.valueAndChildren)
-            expect(service.refuse(node)).toBe((outcome as { reason?: string }).reason);
-        }
-        const found = new Map((await readAll(service)).nodes.map((node) => [latin1(node.key), node]));
-        for (const [name, node] of created) expect(plain(found.get(name) as Node)).toEqual(plain(node));
-      }),
-      { numRuns: 8 },
-    );
-  });
-}
-
-function leaf(key: Uint8Array, value: Uint8Array | null): Node {
-  return { key, value, attributes: undefined, ephemeral: undefined };
-}
-
-/** Where parents are nodes, they are created without data first; one that is there already is as good. */
-async function createWithParents(service: Service, node: Node): Promise<Outcome> {
-  const name = latin1(node.key);
-  const parents: Node[] = [];
-  for (
-    let slash = name.indexOf('/', 1);
-    service.traits.parentsFirst && slash > 0;
-    slash = name.indexOf('/', slash + 1)
-  ) {
-    parents.push(leaf(Buffer.from(name.slice(0, slash), 'latin1'), null));
-  }
-  if (service.refuse(node) === undefined) await service.create(parents);
-  const [outcome] = await service.create([node]);
-  if (!outcome) throw new Error('the driver gave no outcome');
-  return outcome;
-}
-
-async function readAll(service: Service, prefixes: readonly Uint8Array[] = [], signal?: AbortSignal) {
-  const nodes: Node[] = [];
-  const unreadable: Unreadable[] = [];
-  let ends = 0;
-  let last: ReadEvent['type'] | undefined;
-  for await (const event of service.read({ prefixes, ...(signal && { signal }) })) {
-    last = event.type;
-    if (event.type === 'end') ends += 1;
-    // A batch's memory may be used again once the next one comes.
-    else
-      for (const node of event.nodes)
-        nodes.push({ ...node, key: Buffer.from(node.key), value: node.value && Buffer.from(node.value) });
-    if (event.type === 'batch') unreadable.push(...(event.unreadable ?? []));
-  }
-  expect(last).toBe('end');
-  expect(unreadable).toEqual([]);
-  return { nodes, ends };
-}
-
-function names({ nodes }: { nodes: readonly Node[] }): string[] {
-  return nodes.map(({ key }) => latin1(key));
-}
-
-function plain({ key, value, attributes, ephemeral }: Node) {
-  return { key: latin1(key), value: bytes(value), attributes, ephemeral };
-}
-
-function bytes(value: Uint8Array | null | undefined): string | null | undefined {
-  return value && Buffer.from(value).toString('base64');
+  testTrees(subject);
 }

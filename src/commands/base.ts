@@ -80,6 +80,8 @@ export abstract class BaseCommand extends Command<Context> {
       const error = signal.aborted ? interruption(signal) : asError(thrown);
       printer.fail(error);
       return exitCodes[error.code];
+    } finally {
+      printer.flush();
     }
   }
 

@@ -26,6 +26,8 @@ export class BlameCommand extends BaseCommand {
   at = Option.String('--at', 'latest', { description: 'The snapshot that is looked at (latest)' });
   store = Option.String('--store', { description: 'The store, where the repository has several' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ blame }, { openForReading }] = await Promise.all([
       import('../operations/blame.ts'),

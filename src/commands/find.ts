@@ -43,6 +43,8 @@ export class FindCommand extends BaseCommand {
   isRegExp = Option.Boolean('-E,--regexp', false, { description: 'PATTERN is a regular expression' });
   ignoreCase = Option.Boolean('-i,--ignore-case', false, { description: 'Capitals and small letters are the same' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ findInHistory, findInSnapshot }, { openForReading }, { compileMatcher }] = await Promise.all([
       import('../operations/find.ts'),

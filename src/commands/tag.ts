@@ -29,6 +29,8 @@ export class TagCommand extends BaseCommand {
   store = Option.String('--store', { description: 'The store whose snapshots are counted, as in latest~2' });
   delete = Option.Boolean('-d,--delete', false, { description: 'Take the name away; the snapshot stays' });
 
+  protected override readonly isLong = true;
+
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const [{ createTag, deleteTag, listTags }, { openForReading }] = await Promise.all([
       import('../operations/tag.ts'),

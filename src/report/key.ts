@@ -1,12 +1,14 @@
 import { TreekeeperError } from '../errors.ts';
 import { textOf } from '../snapshot/bytes.ts';
 import { type Change, kindOf } from '../snapshot/diff.ts';
+import { latin1 } from '../snapshot/paths.ts';
 
 /**
  * A key as people read and type it: UTF-8 as it is, with `\\` for a backslash and `\xHH` for every byte that is no
  * printable text. Control and bidirectional characters could otherwise take over a terminal or hide what a key says.
  */
 export function formatKey(key: Uint8Array): string {
+  if (key.every(isPlain)) return latin1(key);
   const text = textOf(key);
   if (text !== undefined) return text.replace(/[\\\p{C}\p{Zl}\p{Zp}]/gu, escapeCharacter);
 
@@ -14,6 +16,11 @@ export function formatKey(key: Uint8Array): string {
   return [...key]
     .map((byte) => (byte > 0x20 && byte < 0x7f && byte !== 0x5c ? String.fromCharCode(byte) : hex(byte)))
     .join('');
+}
+
+/** Printable ASCII, but for the backslash: what nearly all keys are made of. */
+function isPlain(byte: number): boolean {
+  return byte >= 0x20 && byte < 0x7f && byte !== 0x5c;
 }
 
 /** The inverse of `formatKey`. Throws `TreekeeperError('usage')` on a backslash that escapes nothing. */

@@ -26,7 +26,12 @@ export interface Printer {
   fail(error: TreekeeperError): void;
   /** Shows how far a long work has come, where somebody is watching; an empty text takes it away. */
   progress(text: string): void;
+  /** Writes out what is held back: lines come out together, at the next turn of the event loop at the latest. */
+  flush(): void;
 }
+
+/** Characters that are held back at most: to write each of 100,000 lines by itself takes longer than to find them. */
+const mostHeld = 64 * 1024;
 
 export interface Streams {
   readonly stdout: Writable;
@@ -42,11 +47,23 @@ export function openPrinter(
   { json, quiet, style = plain }: { json: boolean; quiet: boolean; style?: Style },
 ): Printer {
   let isShown = false;
+  let held = '';
   const clear = () => {
     if (isShown) stderr.write(eraseLine);
     isShown = false;
   };
+  const flush = () => {
+    if (held !== '') stdout.write(held);
+    held = '';
+  };
+  const write = (line: string) => {
+    clear();
+    if (held === '') setImmediate(flush);
+    held += `${line}\n`;
+    if (held.length > mostHeld) flush();
+  };
   const talk = (text: string) => {
+    flush();
     clear();
     stderr.write(`${text}\n`);
   };
@@ -55,14 +72,16 @@ export function openPrinter(
     json,
     style,
 
+    flush,
+
     print(report, text) {
-      clear();
-      if (json) stdout.write(`${JSON.stringify(report, toJson)}\n`);
-      else if (text !== undefined) stdout.write(`${text}\n`);
+      if (json) write(JSON.stringify(report, toJson));
+      else if (text !== undefined) write(text);
     },
 
     raw(content) {
       clear();
+      flush();
       stdout.write(content);
     },
 
@@ -75,13 +94,14 @@ export function openPrinter(
     },
 
     fail({ code, message, hint }) {
-      if (json) stdout.write(`${JSON.stringify({ type: 'error', code, exit: exitCodes[code], message, hint })}\n`);
+      if (json) write(JSON.stringify({ type: 'error', code, exit: exitCodes[code], message, hint }));
       talk(`treekeeper: ${message}`);
       if (hint !== undefined) talk(`  hint: ${hint}`);
     },
 
     progress(text) {
       if (quiet || !stderr.isTTY || process.env['TERM'] === 'dumb') return;
+      flush();
       if (text === '') clear();
       else stderr.write(eraseLine + oneLine(text, stderr.columns));
       isShown = text !== '';

@@ -178,18 +178,23 @@ async function walkDirectory(
   snapshot: Snapshot,
   visit: (entry: Entry) => void,
 ): Promise<void> {
-  const node = nodeAt(place, directory.own, snapshot.manifest);
+  const { manifest } = snapshot;
+  const node = nodeAt(place, directory.own, manifest);
   if (node) visit(node);
 
+  // Most nodes are leaves: what they have in common is put together once.
+  const start = latin1(keyAt(childPlace(place, ''), manifest.root, layouts[manifest.service]));
   const children = [...directory.children].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (let start = 0; start < children.length; start += readAhead) {
-    const chunk = children.slice(start, start + readAhead);
+  for (let first = 0; first < children.length; first += readAhead) {
+    const chunk = children.slice(first, first + readAhead);
     const opened = await Promise.all(chunk.map(([segment, child]) => child.tree && open(segment, child)));
     for (const [index, [segment, child]] of chunk.entries()) {
       const inner = opened[index];
-      const leaf = inner ? undefined : nodeAt(childPlace(place, segment), child as Own, snapshot.manifest);
       if (inner) await walkDirectory(inner, snapshot, visit);
-      else if (leaf) visit(leaf);
+      else if (child.tree === undefined) {
+        const { value, attributes } = child;
+        visit({ key: Buffer.from(start + segment, 'latin1'), value, attributes });
+      }
     }
   }
 

@@ -6,7 +6,12 @@ import { openPrinter } from '../../src/report/printer.ts';
 function capture(options: { json: boolean; quiet: boolean }, isTTY = false, columns = 80) {
   const [stdout, stderr] = [new PassThrough(), Object.assign(new PassThrough(), { isTTY, columns })];
   const read = (stream: PassThrough) => String(stream.read() ?? '');
-  return { printer: openPrinter({ stdout, stderr }, options), out: () => read(stdout), err: () => read(stderr) };
+  const printer = openPrinter({ stdout, stderr }, options);
+  const out = () => {
+    printer.flush();
+    return read(stdout);
+  };
+  return { printer, out, err: () => read(stderr) };
 }
 
 test('JSON keeps bytes, 64-bit integers and absence apart', () => {

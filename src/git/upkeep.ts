@@ -19,10 +19,13 @@ export async function initBare(directory: string, branch: string): Promise<void>
 }
 
 /**
- * Lets git check every object and ref of the repository. Answers what is wrong, one line each, or `undefined` where
- * there is no git to ask.
+ * Lets git check every object and ref of the repository; with `connectivityOnly` that all objects are there, without reading
+ * values. Answers what is wrong, one line each, or `undefined` where there is no git to ask.
  */
-export async function fsck({ gitDir }: Repository): Promise<string[] | undefined> {
+export async function fsck(
+  { gitDir }: Repository,
+  { connectivityOnly = false }: { connectivityOnly?: boolean } = {},
+): Promise<string[] | undefined> {
   if (!(await hasGit())) return undefined;
 
   let output: string;
@@ -33,6 +36,7 @@ export async function fsck({ gitDir }: Repository): Promise<string[] | undefined
       '--strict',
       '--no-dangling',
       '--no-progress',
+      ...(connectivityOnly ? ['--connectivity-only'] : []),
     ]);
   } catch (thrown) {
     output = reasonOf(thrown);

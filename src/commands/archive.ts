@@ -9,9 +9,10 @@ export class ArchiveCommand extends BaseCommand {
     description: 'start a fresh history from the present state, and keep the old one aside',
     details: `
       The history so far moves to a ref with today's date (refs/archive/main-2026-11-24), and the branch begins anew with
-      the last snapshot of each store. Nothing is deleted: the archive can be pushed elsewhere with git, and dropped with
-      \`git update-ref -d\` and \`treekeeper maintenance\` once it is no longer wanted. Remotes keep their whole history, and
-      later pushes go on top of it.
+      the last snapshot of each store. Nothing is deleted: the archive can be pushed elsewhere
+      (\`git push URL refs/archive/...\`), and dropped with \`git update-ref -d\` and \`treekeeper maintenance --prune\` once it
+      is no longer wanted. Remotes keep their whole history, of which a copy stays here, and later pushes go on top of it; a
+      remote that is to begin anew as well is a new repository there, under another name here.
     `,
     examples: [['Once a year', '$0 archive']],
   });

@@ -26,6 +26,9 @@ export class LogCommand extends BaseCommand {
   });
 
   key = Option.String({ name: 'KEY', required: false });
+  at = Option.String('--at', {
+    description: 'The history of this revision: of a remote (origin/main), of an archive (else of the branch)',
+  });
   store = Option.String('--store', { description: 'Only this store' });
   most = Option.String('-n,--max-count', { description: 'At most so many' });
   since = Option.String('--since', { description: 'Only snapshots from this time on' });
@@ -44,6 +47,7 @@ export class LogCommand extends BaseCommand {
     if (!(most >= 0)) throw new TreekeeperError('usage', `-n ${this.most} is not a number`);
     const key = this.key === undefined ? undefined : parseKey(this.key);
     const request = {
+      at: this.at,
       store: this.store,
       key,
       since: timeArgument('--since', this.since)?.start,

@@ -66,10 +66,15 @@ export async function joinPacks(repository: Repository): Promise<void> {
   await run(repository, ['pack-refs', '--all']);
 }
 
-/** Makes one pack of all that refs lead to, and drops what nothing has led to for two weeks. Throws as `joinPacks`. */
-export async function repack(repository: Repository): Promise<void> {
-  await run(repository, ['repack', '-A', '-d', '-q', '--unpack-unreachable=2.weeks.ago', '--write-midx']);
-  await run(repository, ['prune', '--expire=2.weeks.ago']);
+/**
+ * Makes one pack of all that refs and their logs lead to, and drops what nothing has led to for two weeks; the logs forget what
+ * no ref leads to after 30 days, as git's own do. With `prune`, all of that is gone at once. Throws as `joinPacks`.
+ */
+export async function repack(repository: Repository, prune: boolean): Promise<void> {
+  await run(repository, ['reflog', 'expire', '--all', ...(prune ? ['--expire-unreachable=now'] : [])]);
+  const unreachable = prune ? ['-a'] : ['-A', '--unpack-unreachable=2.weeks.ago'];
+  await run(repository, ['repack', ...unreachable, '-d', '-q', '--write-midx']);
+  await run(repository, ['prune', `--expire=${prune ? 'now' : '2.weeks.ago'}`]);
   await run(repository, ['pack-refs', '--all']);
   await run(repository, ['commit-graph', 'write', '--reachable', '--no-progress']);
 }

@@ -10,7 +10,7 @@ import { followWorkTree } from '../git/work-tree.ts';
 import type { Oid, TreeEntry } from '../snapshot/objects.ts';
 import { encodeTree } from '../snapshot/tree.ts';
 import { readTip } from './commit-store.ts';
-import type { Moment, StoreMoment } from './history.ts';
+import { type Moment, readMoment, type StoreMoment } from './history.ts';
 import { replay } from './replay.ts';
 import { lastChange, listStores } from './revision.ts';
 
@@ -43,7 +43,9 @@ export async function archive(repository: Repository, now = new Date()): Promise
     .sort(([, a], [, b]) => a - b)
     .map(([oid]) => oid);
   const start = await startAfresh(repository, tip, (await reader.readTree(tip.commit.tree)).filter(isNoStore));
-  const fresh = await replay(repository, reader, commits, start);
+  const fresh = await replay(repository, reader, commits, start, new Set(last.map(({ store }) => store)));
+  if ((await readMoment(reader, fresh)).commit.tree !== tip.commit.tree)
+    throw new TreekeeperError('failed', 'the fresh history would not end with the present state: nothing was changed');
 
   const ref = await freeName(repository, now.toISOString().slice(0, 10));
   const moves = [

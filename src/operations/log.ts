@@ -30,6 +30,8 @@ export interface KeyChange {
 
 /** Which snapshots are asked for. Times are milliseconds since 1970, both included. */
 export interface LogRequest {
+  /** The revision whose history it is; else the tip of the branch. */
+  readonly at?: string | undefined;
   readonly store?: string | undefined;
   readonly key?: Uint8Array | undefined;
   readonly since?: number | undefined;
@@ -46,9 +48,9 @@ const atOnce = 16;
  */
 export async function* history(
   { repository, reader }: OpenRepository,
-  { store, key, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: LogRequest,
+  { at = '', store, key, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: LogRequest,
 ): AsyncGenerator<LogEntry> {
-  const tip = await resolveRevision(reader, repository, '');
+  const tip = await resolveRevision(reader, repository, at);
   const follow = key && keyFollower(reader, key);
   const examine = async (moment: StoreMoment): Promise<LogEntry | undefined> => {
     if (moment.commit.committer.time * 1000 > until) return undefined;

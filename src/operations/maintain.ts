@@ -6,11 +6,17 @@ import { joinPacks, measurePacks, type PackSize, repack } from '../git/upkeep.ts
 /** From so many packs on, looking an object up costs more than joining them now and then. */
 const manyPacks = 50;
 
-/** Packs everything anew. Throws `TreekeeperError('locked')` and `'failed'`; the repository is whole either way. */
-export async function maintain(repository: Repository): Promise<{ before: PackSize; after: PackSize }> {
+/**
+ * Packs everything anew; with `prune`, what no ref leads to any more is dropped at once rather than later. Throws
+ * `TreekeeperError('locked')` and `'failed'`; the repository is whole either way.
+ */
+export async function maintain(
+  repository: Repository,
+  { prune = false }: { prune?: boolean } = {},
+): Promise<{ before: PackSize; after: PackSize }> {
   await using _lock = await acquireLock(repository);
   const before = await measurePacks(repository);
-  await repack(repository);
+  await repack(repository, prune);
   return { before, after: await measurePacks(repository) };
 }
 

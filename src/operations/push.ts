@@ -114,7 +114,7 @@ async function knownState(repository: Repository, { name }: Pick<Remote, 'name'>
   const refs = [trackingRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
   const [tip, included, reached] = await Promise.all(refs);
   const isFollowing = tip !== undefined && reached !== undefined && (await isAncestor(repository, reached, tip));
-  return { tip, included: isFollowing ? included : undefined };
+  return { tip, ...(isFollowing ? { included, reached } : { included: undefined, reached: undefined }) };
 }
 
 async function remember(repository: Repository, { name }: Remote, tip: Oid, included: Oid): Promise<void> {

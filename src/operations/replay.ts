@@ -3,9 +3,10 @@ import { isAncestor, listCommits, mergeBase, writeObjects } from '../git/graph.t
 import { objectId } from '../git/pack.ts';
 import type { ObjectReader, ObjectType } from '../git/reader.ts';
 import type { Repository } from '../git/repository.ts';
+import { decodeTrailers } from '../snapshot/message.ts';
 import { directoryMode, fileMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { decodeTree, encodeTree } from '../snapshot/tree.ts';
-import { readMoment } from './history.ts';
+import { readMoment, storeTrees } from './history.ts';
 import { keysName } from './public-keys.ts';
 
 /** What is known of a remote's branch. */
@@ -14,6 +15,8 @@ export interface RemoteState {
   readonly tip: Oid | undefined;
   /** The commit of ours up to which it had everything then. */
   readonly included: Oid | undefined;
+  /** Where it was then. */
+  readonly reached: Oid | undefined;
 }
 
 /**
@@ -25,25 +28,54 @@ export async function advance(
   repository: Repository,
   reader: ObjectReader,
   ours: Oid,
-  { tip, included }: RemoteState,
+  { tip, included, reached }: RemoteState,
 ): Promise<Oid> {
   if (tip === undefined || (await isAncestor(repository, tip, ours))) return ours;
   if (await isAncestor(repository, ours, tip)) return tip;
   const isKnown = included !== undefined && (await isAncestor(repository, included, ours));
   const base = isKnown ? included : await mergeBase(repository, ours, tip);
-  return replay(repository, reader, await listCommits(repository, base, ours), tip);
+  const missing = await listCommits(repository, base, ours);
+  const others = missing.length > 0 ? await listCommits(repository, isKnown ? reached : base, tip) : [];
+  return replay(repository, reader, await withoutKnown(reader, missing, others), tip);
+}
+
+/**
+ * Those of our commits that are missing among others: what comes after the last one that is there under another id. There is
+ * one where the remote took a push and its answer got lost, and where what was known of the remote was forgotten.
+ */
+async function withoutKnown(
+  reader: ObjectReader,
+  ours: readonly Oid[],
+  others: readonly Oid[],
+): Promise<readonly Oid[]> {
+  const there = new Set<string>();
+  for (const oid of others) there.add(await contentOf(reader, oid));
+  for (let index = ours.length; index > 0; index--) {
+    const oid = ours[index - 1];
+    if (oid !== undefined && there.has(await contentOf(reader, oid))) return ours.slice(index);
+  }
+  return ours;
+}
+
+/** What stays of a commit when it is put on top of others: who, when, what it says, and the tree of its store. */
+async function contentOf(reader: ObjectReader, oid: Oid): Promise<string> {
+  const moment = await readMoment(reader, oid);
+  const { author, message } = moment.commit;
+  const store = decodeTrailers(message).get('Store') ?? '';
+  return JSON.stringify([author, message, (await storeTrees(reader, moment)).get(store)]);
 }
 
 /**
  * Puts commits on top of another one, oldest first, and answers the last. What each of them changed at the top of the
  * repository, a store or a file, is as in it; everything else is as below it. One that changes nothing there is left out.
- * They are other commits than before, so whoever does this signs them anew.
+ * They are other commits than before, so whoever does this signs them anew. With `only`, nothing but these names counts.
  */
 export async function replay(
   repository: Repository,
   reader: ObjectReader,
   commits: readonly Oid[],
   onto: Oid,
+  only?: ReadonlySet<string>,
 ): Promise<Oid> {
   const person = await committerIdentity(repository);
   const written: { type: ObjectType; content: Uint8Array }[] = [];
@@ -64,7 +96,7 @@ export async function replay(
     const after = await topOf(commit.tree);
     // The first commit of a history has the files that explain it, which the other has too, perhaps newer.
     if (parent === undefined) for (const { name, mode } of entries.values()) if (mode === fileMode) after.delete(name);
-    entries = withChanges(entries, before, after);
+    entries = withChanges(entries, before, after, only);
     const content = encodeTop(entries);
     if (objectId('tree', content) === tree) continue;
 
@@ -99,11 +131,18 @@ const keysPrefix = `${keysName}/`;
 
 type Entries = ReadonlyMap<string, TreeEntry>;
 
-/** `entries` with what is not the same in `before` and `after`. */
-function withChanges(entries: Entries, before: Entries, after: Entries): Map<string, TreeEntry> {
+/** `entries` with what is not the same in `before` and `after`; with `only`, of these names alone. */
+function withChanges(
+  entries: Entries,
+  before: Entries,
+  after: Entries,
+  only: ReadonlySet<string> | undefined,
+): Map<string, TreeEntry> {
   const result = new Map(entries);
-  for (const name of before.keys()) if (!after.has(name)) result.delete(name);
+  const counts = (name: string) => only === undefined || only.has(name);
+  for (const name of before.keys()) if (counts(name) && !after.has(name)) result.delete(name);
   for (const [name, entry] of after) {
+    if (!counts(name)) continue;
     const was = before.get(name);
     if (was?.oid !== entry.oid || was.mode !== entry.mode) result.set(name, entry);
   }

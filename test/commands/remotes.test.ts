@@ -175,6 +175,37 @@ test('a clone carries on, follows what others did, and is read without one', asy
   expect((await second.run('show', 'origin/main:app', '--store', 'live')).stdout).toBe('three\n');
 });
 
+test('a push whose answer got lost, and a remote that was forgotten and added anew, put nothing there twice', async () => {
+  await using first = await backupHost();
+  await using second = await backupHost();
+  const hub = bareRemote(join(first.path, 'hub.git'));
+  await first.run('remote', 'add', 'origin', hub);
+  await first.run('backup', 'dir:live', '--push');
+
+  const { run, write } = second;
+  await run('remote', 'add', 'origin', hub);
+  for (const value of ['1', '2', '3']) {
+    write('app', value);
+    await run('backup', 'dir:live', '--store', 'b');
+  }
+  // The host dies when its branch has moved, before it says so.
+  const hook = join(hub, 'hooks/reference-transaction');
+  writeFileSync(hook, '#!/bin/sh\n[ "$1" = committed ] && kill -9 $PPID\nexit 0\n', { mode: 0o755 });
+  expect((await run('push')).status).toBe(6);
+  rmSync(hook);
+  const history = () => git(hub, 'log', '--reverse', '--format=%H', 'main', '--', 'b').split('\n');
+  const values = async () => history().map((commit) => git(hub, 'show', `${commit}:b/app`));
+  expect(await values()).toEqual(['1', '2', '3']);
+  expect((await run('push')).status).toBe(0);
+  expect(await values()).toEqual(['1', '2', '3']);
+
+  await run('remote', 'remove', 'origin');
+  await run('remote', 'add', 'hub', hub);
+  write('app', '4');
+  expect((await run('backup', 'dir:live', '--store', 'b', '--push')).status).toBe(0);
+  expect(await values()).toEqual(['1', '2', '3', '4']);
+});
+
 test('the archive keeps the whole history, the branch begins anew, and remotes go on', async () => {
   await using host = await backupHost();
   const { path, run, write, git: own } = host;
@@ -201,4 +232,19 @@ test('the archive keeps the whole history, the branch begins anew, and remotes g
   expect(subjects(hub)).toHaveLength(5);
   expect((await run('maintenance')).stdout).toMatch(/^\d+ packs of .* became 1 of /);
   expect(own('fsck', '--strict')).toBe('');
+
+  // The history before is read where it is kept, until it is dropped here.
+  expect((await run('show', `${ref}~1:app`)).stdout).toBe('2');
+  expect((await run('log', '--at', ref)).stdout.trimEnd().split('\n')).toHaveLength(3);
+  mkdirSync(join(path, 'target'));
+  expect((await run('restore', `${ref}~2`, 'dir:target')).status).toBe(0);
+  const shelf = bareRemote(join(path, 'shelf.git'));
+  own('push', '--quiet', shelf, `${ref}:${ref}`);
+  expect(git(shelf, 'rev-parse', ref)).toBe(before);
+  own('update-ref', '-d', ref);
+  await run('remote', 'remove', 'origin');
+  expect((await run('maintenance', '--prune')).status).toBe(0);
+  expect(() => own('cat-file', '-e', before)).toThrow();
+  expect((await run('diff', 'latest~1', 'latest')).stdout).toContain('+4');
+  expect((await run('check')).status).toBe(0);
 });

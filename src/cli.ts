@@ -33,7 +33,9 @@ const verbs = {
   clone: async () => (await import('./commands/clone.ts')).CloneCommand,
   archive: async () => (await import('./commands/archive.ts')).ArchiveCommand,
   maintenance: async () => (await import('./commands/maintenance.ts')).MaintenanceCommand,
+  completion: async () => (await import('./commands/completion.ts')).CompletionCommand,
   help: async () => (await import('./commands/help.ts')).HelpCommand,
+  complete: async () => (await import('./commands/complete.ts')).CompleteCommand,
 } as const;
 
 async function loadVerbs(name?: string): Promise<CommandClass<Context>[]> {

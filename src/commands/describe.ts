@@ -14,8 +14,12 @@ const values: { readonly [flag: string]: string } = {
   '--max-age': 'AGE',
   '--max-count': 'N',
   '--ephemeral': 'skip|record',
+  '--at': 'SNAPSHOT',
+  '--since': 'TIME',
+  '--until': 'TIME',
   '--timeout': 'SECONDS',
-  '--color': 'WHEN',
+  '--color': 'auto|always|never',
+  '--kind': 'zookeeper|etcd|consul',
 };
 
 /** What a command class tells of itself, in the order in which it declares it. `undefined` for a hidden one. */

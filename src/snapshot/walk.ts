@@ -155,7 +155,8 @@ export function whereIs(store: string, { segments }: Place): string {
   return [store, ...segments].join('/');
 }
 
-async function descend(
+/** The directory at `segments` below another one, or `undefined` where there is none. */
+export async function descend(
   trie: Opened,
   segments: readonly string[],
   { source, store }: Snapshot,

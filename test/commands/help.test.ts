@@ -37,7 +37,8 @@ test('every example is one that its verb takes', async () => {
   const cli = Cli.from(classes, { binaryName: 'treekeeper' });
   const context = { directory: '/', signal: new AbortController().signal, loadVerbs: async () => classes };
   for (const verb of classes) {
-    for (const [, line] of describeVerb(verb)?.examples ?? []) {
+    for (const [, example] of describeVerb(verb)?.examples ?? []) {
+      const line = example.replace(/^source <\((.*)\)$| >\S+$/, '$1');
       const [program, ...args] = execFileSync('bash', ['-c', `printf '%s\\0' ${line}`], { encoding: 'utf8' })
         .slice(0, -1)
         .split('\0');
@@ -75,6 +76,7 @@ describeWithTools('mandoc')('the man page', () => {
     const { stdout: faults } = spawnSync('mandoc', ['-Tlint', '-W', 'warning', page], { encoding: 'utf8' });
     expect(faults.split('\n').filter((line) => line !== '' && !line.includes('missing date'))).toEqual([]);
     const shown = execFileSync('mandoc', ['-Tascii', page], { encoding: 'utf8' }).replace(/.[\b]/g, '');
-    for (const verb of await verbClasses()) expect(shown).toContain(`treekeeper ${verb.paths?.[0]?.join(' ')}`);
+    for (const { path } of (await verbClasses()).flatMap((verb) => describeVerb(verb) ?? []))
+      expect(shown).toContain(`treekeeper ${path.join(' ')}`);
   });
 });

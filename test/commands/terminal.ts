@@ -10,6 +10,8 @@ const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 export interface Terminal extends Disposable {
   /** Types a line. Its exit status appears as `[exit N]` once it has ended. */
   line(command: string): void;
+  /** Types without the Enter key. */
+  type(text: string): void;
   /** Presses keys, by tmux's names: `q`, `C-c`, `Tab`. */
   press(...keys: string[]): void;
   /** What stands on the screen, without the blanks at the ends of lines. */
@@ -43,6 +45,7 @@ export function openTerminal(
 
   return {
     line: (command) => void tmux('send-keys', '-t', '0', '-l', `${command}; echo "[exit $?]"\r`),
+    type: (text) => void tmux('send-keys', '-t', '0', '-l', text),
     press: (...keys) => void tmux('send-keys', '-t', '0', ...keys),
     screen,
 

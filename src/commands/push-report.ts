@@ -1,5 +1,6 @@
+import { findExposures } from '../operations/exposure.ts';
 import type { Repository } from '../operations/open.ts';
-import { countPlainValues, isUntouched, push, requireTip } from '../operations/push.ts';
+import { push, requireTip } from '../operations/push.ts';
 import { describeRemote, type KnownRemote, type Remote, remoteFailure } from '../operations/remotes.ts';
 import type { Printer } from '../report/printer.ts';
 import { count, countOf } from '../snapshot/message.ts';
@@ -33,13 +34,17 @@ export async function pushAll(
   return all;
 }
 
-/** Once, before anything goes there: what was pushed to a Git host can be read by whoever can read that. */
+/** Once for each store, before any of it goes there: what was pushed to a Git host can be read by whoever can read that. */
 async function warnOfPlainValues(repository: Repository, remote: Remote, printer: Printer): Promise<void> {
-  if (remote.url.isLocal || remote.unencryptedAccepted || !(await isUntouched(repository, remote))) return;
-  const values = await countPlainValues(repository);
-  if (values === 0) return;
+  if (remote.url.isLocal || remote.unencryptedAccepted) return;
+  const exposures = await findExposures(repository, remote);
+  if (exposures.length === 0) return;
+  const parts = exposures.flatMap(({ store, values, earlier }) => [
+    ...(values > 0 ? [`${countOf(values, 'value')} of ${store}`] : []),
+    ...(earlier > 0 ? [`${count(earlier)} of earlier snapshots of ${store}`] : []),
+  ]);
   printer.warn(
-    `${count(values)} values go to ${describeRemote(remote)} in clear, for everybody to read who can read that repository, ` +
+    `in clear to ${describeRemote(remote)}: ${parts.join(', ')}, for everybody to read who can read that repository, ` +
       'and for as long as its history is kept; `encrypt` in treekeeper.yaml prevents that, and `unencrypted: accepted` there ' +
       'at the remote says that it is meant',
   );

@@ -1,4 +1,4 @@
-import { appendFile, chmod, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { listRefs } from './refs.ts';
@@ -16,8 +16,11 @@ export interface Scratch extends AsyncDisposable {
   readonly gitDir: string;
   /** Makes what git writes go into the real repository. */
   readonly env: { readonly [name: string]: string };
-  /** Answers a program that tells git the password which it finds in the environment as `TREEKEEPER_GIT_PASSWORD`. */
-  askpass(): Promise<string>;
+  /**
+   * Lets git find a password in the environment, as `TREEKEEPER_GIT_PASSWORD`, with `TREEKEEPER_GIT_USER`. It is for `origin`
+   * (`https://host:port`) alone: a host that this one redirects to is not given it.
+   */
+  usePassword(origin: string): Promise<void>;
   /** Takes over which commits have no parents here, after a fetch of a part of a history. */
   keepShallow(): Promise<void>;
 }
@@ -41,16 +44,11 @@ export async function openScratch(repository: Repository | undefined): Promise<S
     gitDir,
     env: repository ? { GIT_OBJECT_DIRECTORY: join(repository.commonDir, 'objects') } : {},
 
-    async askpass() {
-      // An empty entry ends the list of helpers before it, which may know another password.
-      await appendFile(join(gitDir, 'config'), '[credential]\n\thelper =\n');
-      const path = join(gitDir, 'askpass');
-      await writeFile(
-        path,
-        '#!/bin/sh\ncase "$1" in User*) echo git ;; *) printf "%s\\n" "$TREEKEEPER_GIT_PASSWORD" ;; esac\n',
-      );
-      await chmod(path, 0o700);
-      return path;
+    async usePassword(origin) {
+      // An empty entry ends the list of helpers before it, which may know another password. A helper is a line of shell, which
+      // works where nothing in the temporary directory may be executed.
+      const helper = String.raw`!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \"$TREEKEEPER_GIT_USER\" \"$TREEKEEPER_GIT_PASSWORD\"; }; f`;
+      await appendFile(join(gitDir, 'config'), `[credential "${origin}"]\n\thelper =\n\thelper = "${helper}"\n`);
     },
 
     async keepShallow() {

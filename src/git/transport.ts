@@ -171,7 +171,7 @@ async function converse(
     ...scratch.env,
     GIT_ALLOW_PROTOCOL: [...new Set([url.protocol, ...(url.protocol === 'file' ? [] : ['https', 'ssh'])])].join(':'),
     ...(url.protocol === 'ssh' && (await sshCommand(scratch, seconds))),
-    ...(token !== undefined && { GIT_ASKPASS: await scratch.askpass(), TREEKEEPER_GIT_PASSWORD: token }),
+    ...(token !== undefined && (await passwordFor(scratch, url, token))),
   };
   try {
     const git = openSimpleGit(scratch.gitDir, { config, env, idle: timeout, signal });
@@ -184,6 +184,18 @@ async function converse(
       cause: thrown,
     });
   }
+}
+
+/** Tokens are for HTTP: where git is not asked for a password, none is at hand. */
+async function passwordFor(
+  scratch: Scratch,
+  { protocol, text }: RemoteUrl,
+  token: string,
+): Promise<Record<string, string>> {
+  if (protocol !== 'https' && protocol !== 'http') return {};
+  const { origin, username } = new URL(text);
+  await scratch.usePassword(origin);
+  return { TREEKEEPER_GIT_USER: decodeURIComponent(username) || 'git', TREEKEEPER_GIT_PASSWORD: token };
 }
 
 /** A person's own ssh command stands, in the environment or in their git configuration; else ssh asks nobody anything. */

@@ -33,8 +33,16 @@ export async function clearValuesInHistory(
   store: string,
   rules: readonly EncryptRule[],
 ): Promise<ClearInHistory[]> {
-  if (rules.length === 0) return [];
-  const isClear = await clearBy(rules);
+  return rules.length === 0 ? [] : clearInHistory(reader, moment, store, await clearBy(rules));
+}
+
+/** The same for whatever counts as a value in clear. */
+export async function clearInHistory(
+  reader: ObjectReader,
+  moment: Moment,
+  store: string,
+  isClear: (entry: Entry) => boolean,
+): Promise<ClearInHistory[]> {
   const found = new Map<string, ClearInHistory>();
   for await (const { tree, previousTree, commit } of storeHistory(reader, moment, [store])) {
     const [until] = commit.parents;

@@ -7,13 +7,10 @@ import { moveRefs, readBranch, readRef } from '../git/refs.ts';
 import { includedRef, reachedRef, trackingRef } from '../git/remote-config.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import type { Repository } from '../git/repository.ts';
-import { fetchBranch, pushBranch } from '../git/transport.ts';
+import { fetchBranch, listRemote, pushBranch, type RemoteAccess } from '../git/transport.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { openSnapshot, walkSnapshot } from '../snapshot/walk.ts';
-import { readMoment, storeTrees } from './history.ts';
 import type { Remote } from './remotes.ts';
 import { advance, type RemoteState } from './replay.ts';
-import { listStores } from './revision.ts';
 
 export interface PushResult {
   readonly status: 'pushed' | 'up-to-date';
@@ -63,9 +60,11 @@ async function pushCommit(
     const to = await advance(repository, reader, ours, state);
     const answer = await pushBranch(repository, url, { from: to, to: repository.branch }, access);
     if (answer.status !== 'rejected') {
-      const commits = answer.status === 'pushed' ? await listCommits(repository, state.tip, to) : [];
-      await remember(repository, remote, to, ours);
-      return { status: answer.status, commits: commits.length, tip: to };
+      const { status } = answer;
+      const commits = status === 'pushed' ? await listCommits(repository, state.tip, to) : [];
+      const tip = status === 'pushed' ? await confirm(repository, remote, to, access) : to;
+      await remember(repository, remote, tip, ours);
+      return { status, commits: commits.length, tip };
     }
 
     if (tries > 1) await delay(Math.random() * Math.min(longestPause, 50 * 2 ** tries), undefined, { signal });
@@ -78,10 +77,19 @@ async function pushCommit(
   });
 }
 
-/** Whether this remote was never pushed to or fetched from. */
-export async function isUntouched(repository: Repository, remote: Remote): Promise<boolean> {
-  const { tip, included } = await knownState(repository, remote);
-  return tip === undefined && included === undefined;
+/**
+ * Asks the remote where its branch is after a push: at the commit, or beyond it where another host was quick. Throws
+ * `TreekeeperError('push')` where a hook, a mirror or somebody else took it away again.
+ */
+async function confirm(repository: Repository, { name, url }: Remote, commit: Oid, access: RemoteAccess): Promise<Oid> {
+  const { branch } = repository;
+  const { refs } = await listRemote(repository, url, access);
+  if (refs.get(branch) === commit) return commit;
+  const tip = await fetchBranch(repository, url, { ref: branch, into: trackingRef(name, repository) }, access);
+  if (tip !== undefined && (await isAncestor(repository, commit, tip))) return tip;
+  throw new TreekeeperError('push', `${formatRemoteUrl(url)} took the push, and its branch is not there`, {
+    hint: 'a hook or a mirror may have moved it back: its operator has to look; the snapshot is safe here',
+  });
 }
 
 /** How many snapshots of the branch the remote lacks, as far as is known without asking it. */
@@ -92,24 +100,8 @@ export async function countUnpushed(repository: Repository, remote: Pick<Remote,
   return (await listCommits(repository, included ?? tip, ours)).length;
 }
 
-/** How many values of the present snapshots are not encrypted. */
-export async function countPlainValues(repository: Repository): Promise<number> {
-  const ours = await readBranch(repository);
-  if (ours === undefined) return 0;
-  await using reader = await openReader(repository);
-  const moment = await readMoment(reader, ours);
-  const trees = await storeTrees(reader, moment);
-  let plain = 0;
-  for (const store of await listStores(reader, moment)) {
-    await walkSnapshot(await openSnapshot(store, trees.get(store) ?? '', reader), ({ value }) => {
-      if (value && !value.encrypted) plain += 1;
-    });
-  }
-  return plain;
-}
-
 /** What we pushed counts only where the remote's branch still comes from what it was then. */
-async function knownState(repository: Repository, { name }: Pick<Remote, 'name'>): Promise<RemoteState> {
+export async function knownState(repository: Repository, { name }: Pick<Remote, 'name'>): Promise<RemoteState> {
   const { gitDir } = repository;
   const refs = [trackingRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
   const [tip, included, reached] = await Promise.all(refs);

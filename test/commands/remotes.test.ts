@@ -175,6 +175,23 @@ test('a clone carries on, follows what others did, and is read without one', asy
   expect((await second.run('show', 'origin/main:app', '--store', 'live')).stdout).toBe('three\n');
 });
 
+test('a push counts only where the branch of the remote is there afterwards', async () => {
+  await using host = await backupHost();
+  const hub = bareRemote(join(host.path, 'hub.git'));
+  await host.run('remote', 'add', 'origin', hub);
+  await host.run('backup', 'dir:live', '--push');
+  host.write('app', 'two');
+  const hook = join(hub, 'hooks/post-receive');
+  writeFileSync(hook, '#!/bin/sh\ngit update-ref refs/heads/main main~1\n', { mode: 0o755 });
+  expect(await host.run('backup', 'dir:live', '--push')).toMatchObject({
+    status: 6,
+    stderr: expect.stringContaining('took the push, and its branch is not there'),
+  });
+  rmSync(hook);
+  expect((await host.run('push')).status).toBe(0);
+  expect(git(hub, 'rev-parse', 'main')).toBe(host.git('rev-parse', 'main'));
+});
+
 test('a push whose answer got lost, and a remote that was forgotten and added anew, put nothing there twice', async () => {
   await using first = await backupHost();
   await using second = await backupHost();

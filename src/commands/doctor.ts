@@ -75,7 +75,7 @@ function report(diagnosis: Diagnosis, printer: Printer): void {
   }
   if (hidden !== undefined) printer.print({ type: 'hidden', reason: hidden }, `may not see everything: ${hidden}`);
   printer.print(
-    { type: 'restore', allowed: refusal === undefined, reason: refusal },
+    { type: 'restorable', allowed: refusal === undefined, reason: refusal },
     refusal === undefined
       ? 'a restore may create nodes below the root'
       : `a restore may not create nodes below the root: ${refusal}`,

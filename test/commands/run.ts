@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { requireDescribed } from './output-schema.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -29,7 +30,15 @@ export function treekeeper(
     stderr += text;
   });
   return new Promise((resolve, reject) => {
-    child.once('error', reject).once('close', (status) => resolve({ status, stdout, stderr }));
+    child.once('error', reject).once('close', (status) => {
+      try {
+        // Whatever a test is about: what it prints as JSON is what is published.
+        if (args.includes('--json')) for (const line of stdout.split('\n')) if (line !== '') requireDescribed(line);
+        resolve({ status, stdout, stderr });
+      } catch (thrown) {
+        reject(thrown);
+      }
+    });
   });
 }
 

@@ -181,7 +181,7 @@ test('doctor tells what a backup would read and leave out, and what a restore ma
   expect(readdirSync(path)).toEqual(['live']);
 
   const told = records((await run('doctor', 'dir:live', '--json')).stdout);
-  expect(told.map(({ type }) => type)).toEqual(['identity', 'latency', 'read', 'skipped', 'restore']);
+  expect(told.map(({ type }) => type)).toEqual(['identity', 'latency', 'read', 'skipped', 'restorable']);
   expect(await run('doctor', 'dir:nowhere')).toMatchObject({ status: 15, stderr: expect.stringContaining('nowhere') });
 });
 

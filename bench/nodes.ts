@@ -1,7 +1,7 @@
 import type { Node } from '../src/snapshot/node.ts';
 
 /** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -25,7 +25,7 @@ const words = [
 ];
 
 /** A value as configuration has them: some lines of YAML, about 200 bytes. */
-function configurationText(random: () => number): Uint8Array {
+export function configurationText(random: () => number): Uint8Array {
   let text = '';
   const size = 80 + random() * 240;
   while (text.length < size) {

@@ -1,5 +1,5 @@
 // Measures treekeeper beside the tools that do parts of its work, prints the tables and keeps them in bench/results.md.
-// BENCH_NODES=10000,100000, BENCH_ROUNDS=3 and BENCH_ONLY=etcd,zookeeper,consul,push,writer are the defaults.
+// BENCH_NODES=10000,100000, BENCH_ROUNDS=3 and BENCH_ONLY=etcd,zookeeper,consul,push,writer,history are the defaults.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -7,13 +7,14 @@ import { binary } from '../test/servers/binaries.ts';
 import { here, rounds } from './circumstances.ts';
 import { consulSection } from './consul.ts';
 import { etcdSection } from './etcd.ts';
+import { historySection } from './history.ts';
 import { pushSection } from './push.ts';
 import { demandTable, type Section } from './table.ts';
 import { writerSection } from './writer.ts';
 import { zookeeperSection } from './zookeeper.ts';
 
 const sizes = (process.env['BENCH_NODES'] ?? '10000,100000').split(',').map(Number);
-const only = (process.env['BENCH_ONLY'] ?? 'etcd,zookeeper,consul,push,writer').split(',');
+const only = (process.env['BENCH_ONLY'] ?? 'etcd,zookeeper,consul,push,writer,history').split(',');
 
 const parts = { etcd: etcdSection, zookeeper: zookeeperSection, consul: consulSection };
 const sections: Section[] = [];
@@ -22,6 +23,7 @@ for (const [name, section] of Object.entries(parts))
 const largest = Math.max(...sizes);
 if (only.includes('push')) sections.push(await pushSection(largest));
 if (only.includes('writer')) sections.push(await writerSection(largest));
+if (only.includes('history')) sections.push(await historySection(largest));
 
 // What is demanded is demanded of many nodes: with few, every process is mostly its start.
 const demands = demandTable(sections.filter(({ size }) => size === largest).flatMap((section) => section.demands));

@@ -54,12 +54,10 @@ export async function* history(
   const follow = key && keyFollower(reader, key);
   const examine = async (moment: StoreMoment): Promise<LogEntry | undefined> => {
     if (moment.commit.committer.time * 1000 > until) return undefined;
-    const { message } = moment.commit;
-    const trailers = decodeTrailers(message);
-    if (!(await isStoreMoment(reader, moment))) return undefined;
     const change = await follow?.(moment);
-    if (follow && !change) return undefined;
-    return { ...moment, subject: message.split('\n', 1)[0] ?? '', trailers, change };
+    if (follow ? !change : !(await isStoreMoment(reader, moment))) return undefined;
+    const { message } = moment.commit;
+    return { ...moment, subject: message.split('\n', 1)[0] ?? '', trailers: decodeTrailers(message), change };
   };
 
   let found = false;

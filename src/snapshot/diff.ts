@@ -111,14 +111,18 @@ function isEmpty(entry: Entry | undefined): boolean {
   return entry?.value === null && entry.attributes === undefined;
 }
 
-/** A key as it is in the newer snapshot, in the older one, or after the root of either. */
+/** A key as it is in the newer snapshot, in the older one, or after the roots of both. */
 function commonPlace(key: Uint8Array, before: Sided, after: Sided): Place | undefined {
-  for (const snapshot of [after, before]) {
-    const place = snapshot && placeBelow(key, snapshot.manifest, layoutOf(snapshot));
+  // What begins with a slash is from the one whose keys do.
+  const isAbsolute = key[0] === 0x2f;
+  const isLikely = (snapshot: Snapshot) => (layoutOf(snapshot).keys === 'relative') !== isAbsolute;
+  const sides = [after, before].flatMap((snapshot) => snapshot ?? []);
+  const likely = [...sides.filter(isLikely), ...sides.filter((snapshot) => !isLikely(snapshot))];
+  for (const snapshot of likely) {
+    const place = placeBelow(key, snapshot.manifest, layoutOf(snapshot));
     if (place) return place;
   }
-  const newer = after ?? before;
-  return newer && placeOf(key, new Uint8Array(), layoutOf(newer));
+  return placeOf(key, new Uint8Array(), isAbsolute ? layouts.zookeeper : layouts.consul);
 }
 
 function layoutOf({ manifest }: Snapshot): Layout {

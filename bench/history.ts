@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { temporaryDirectory } from '../test/servers/process.ts';
+import { rounds, treekeeper } from './circumstances.ts';
+import { historyRepository } from './history-repository.ts';
+import { measure, type Work } from './measure.ts';
+import { type Demand, type Section, table } from './table.ts';
+
+const snapshots = 1_000;
+const mostMemory = 300;
+
+/** Questions about a long history, beside what git takes for the same answer. The start of Node alone is in every answer. */
+export async function historySection(size: number): Promise<Section> {
+  await using directory = await temporaryDirectory();
+  const repository = join(directory.path, 'r.git');
+  const key = await historyRepository(repository, size, snapshots);
+  const git = (...args: string[]) => ({ command: 'git', args: ['-C', repository, '--no-pager', ...args] });
+  const ours = (...args: string[]) => treekeeper(...args, '--repo', repository);
+  const questions: readonly (readonly [what: string, git: string[], ours: string[]])[] = [
+    ['log', ['log', '--oneline', 'main'], ['log']],
+    ['log of one key, with its values', ['log', '-p', 'main', '--', `etcd${key}`], ['log', '-p', key]],
+    ['diff of neighbours', ['diff', 'main~1', 'main'], ['diff', 'main~1', 'main']],
+    ['ls', ['ls-tree', '-r', '--name-only', 'main'], ['ls']],
+    ['show', ['show', `main:etcd${key}`], ['show', `main:${key}`]],
+    // git has no answer of one command to these.
+    ['blame of one directory', [], ['blame', key.slice(0, key.indexOf('/', 8))]],
+    ['find in all values ever', [], ['find', '--values', '--history', 'weight: 1']],
+  ];
+
+  const start: Work = { name: 'Node, doing nothing', command: process.execPath, args: ['-e', '0'] };
+  const texts: string[] = [];
+  const demands: Demand[] = [];
+  for (const [what, theirs, mine] of questions) {
+    const without = ours(...mine);
+    const works: Work[] = [
+      { name: `treekeeper ${what}`, ...ours(...mine) },
+      { name: 'without a git binary', command: 'env', args: ['TREEKEEPER_NO_GIT=1', without.command, ...without.args] },
+      start,
+      ...(theirs.length > 0 ? [{ name: `git ${theirs[0]}`, ...git(...theirs) }] : []),
+    ];
+    const runs = await measure(works, rounds);
+    const [first, , , peer] = runs;
+    texts.push(table(works, runs, peer ? 3 : 0, peer ? 'of git' : 'of the first'));
+    if (peer)
+      demands.push({ what: `${what} / git ${theirs[0]}`, most: 2, measured: (first?.seconds ?? 0) / peer.seconds });
+    demands.push({ what: `peak of ${what} / ${mostMemory} MB`, most: 1, measured: (first?.peak ?? 0) / mostMemory });
+  }
+  const title = `## A history of ${snapshots.toLocaleString('en')} snapshots of ${size.toLocaleString('en')} nodes`;
+  return { size, text: [title, ...texts].join('\n\n'), demands };
+}

@@ -43,11 +43,13 @@ export async function carryOut(undertaking: Undertaking, session: Session, conte
  * where much is lost would stop when it is needed most. A number that was given is then a limit. Throws
  * `TreekeeperError('usage')` there.
  */
-async function askFirst(undertaking: Undertaking, { surroundings }: Session, context: Context): Promise<void> {
+async function askFirst(undertaking: Undertaking, { surroundings, printer }: Session, context: Context): Promise<void> {
   const { counts, source, yes, confirmAbove } = undertaking;
   const given = confirmAbove === undefined ? surroundings.config?.confirmAbove : numberIn(confirmAbove);
   if (yes || counts.create <= (given ?? defaultLimit)) return;
   const what = `create ${count(counts.create)} nodes in ${source}`;
+  // Whoever is asked shall have seen the whole plan.
+  printer.flush();
   if (canAsk(context)) return confirm(`${what}?`, context);
   if (given === undefined) return;
   throw new TreekeeperError('usage', `to ${what} needs a confirmation, and there is no terminal to ask on`, {

@@ -79,7 +79,8 @@ export class ImportBurryCommand extends BaseCommand {
     const onProgress = countRate('importing', printer.progress);
     const options = { store, kind: this.burryKind(), overridden, signal, onProgress };
     if (this.dryRun) return readArchives(archives, options);
-    const { repository, created } = await openForImport(repositoryPath, this.branch);
+    const { repository, created, warnings } = await openForImport(repositoryPath, this.branch, surroundings);
+    for (const warning of warnings) printer.warn(warning);
     if (created) printer.note(`made the repository ${repositoryPath}`);
     return importArchives(repository, archives, surroundings, options);
   }
@@ -120,6 +121,7 @@ function report(outcome: Imported | Refused, tally: Tally, printer: Printer): vo
       `unreadable in ${id}: ${formatKey(key)} (${reason})`,
     );
   }
+  for (const warning of outcome.warnings) printer.warn(warning);
   tally.findings += findings.length + unreadable.length;
   tally[status === 'present' ? 'present' : 'imported'] += 1;
 

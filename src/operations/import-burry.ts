@@ -2,7 +2,7 @@ import { lstat, open, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import { openReader } from '../git/open-reader.ts';
-import { createRepository, openRepository, type Repository } from '../git/repository.ts';
+import { createRepository, type Repository } from '../git/repository.ts';
 import type { Unreadable } from '../services/service.ts';
 import type { Counts } from '../snapshot/message.ts';
 import type { Oid } from '../snapshot/objects.ts';
@@ -13,6 +13,7 @@ import type { Guard } from './guards.ts';
 import { type BurryArchive, openBurryArchive } from './import-archive.ts';
 import { presentSnapshot } from './import-present.ts';
 import type { BurryKind } from './import-source.ts';
+import { openForCommits } from './open.ts';
 
 export type { Finding } from './import-archive.ts';
 export type { BurryKind } from './import-source.ts';
@@ -35,6 +36,8 @@ export type Imported = Pick<BurryArchive, 'id' | 'time' | 'findings'> & {
   readonly counts: Counts;
   readonly nodes: number;
   readonly unreadable: readonly Unreadable[];
+  /** What the user has to know or do, as after a backup. */
+  readonly warnings: readonly string[];
 };
 
 /** An archive that was not imported. */
@@ -109,17 +112,14 @@ export async function* importArchives(
           nodes: 0,
           unreadable: [],
           findings: [],
+          warnings: [],
         };
         continue;
       }
-      const { status, commit, report, unreadable } = await takeArchive(
-        repository,
-        archive,
-        store,
-        surroundings,
-        options,
-      );
-      yield { ...told, status, commit, counts: report, nodes: report.nodes, unreadable };
+      const taken = await takeArchive(repository, archive, store, surroundings, options);
+      const { status, commit, report, unreadable, advice } = taken;
+      const warnings = [...taken.warnings, ...(advice === undefined ? [] : [advice])];
+      yield { ...told, status, commit, counts: report, nodes: report.nodes, unreadable, warnings };
     } catch (thrown) {
       if (!(thrown instanceof TreekeeperError) || !aboutOneArchive.includes(exitCodes[thrown.code])) throw thrown;
       yield { path, error: thrown };
@@ -137,12 +137,15 @@ const aboutOneArchive: readonly number[] = [exitCodes.integrity, exitCodes.guard
 export async function openForImport(
   path: string,
   branch: string | undefined,
-): Promise<{ repository: Repository; created: boolean }> {
+  surroundings: Pick<Surroundings, 'signer'>,
+): Promise<{ repository: Repository; created: boolean; warnings: readonly string[] }> {
+  const { warnings = [] } = (await surroundings.signer?.open()) ?? {};
   try {
-    return { repository: await openRepository(path, branch), created: false };
+    return { repository: await openForCommits(path, branch, surroundings), created: false, warnings };
   } catch (thrown) {
     if (!(thrown instanceof TreekeeperError) || thrown.code !== 'no-repository') throw thrown;
-    return { repository: await createRepository(path, branch), created: true };
+    await createRepository(path, branch);
+    return { repository: await openForCommits(path, branch, surroundings), created: true, warnings };
   }
 }
 

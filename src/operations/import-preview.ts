@@ -17,7 +17,7 @@ export async function* readArchives(
       const visitor = { node: () => {}, unreadable: () => {}, pause: options.onProgress };
       const { nodes, unreadable } = await readService(service, everything, visitor, { signal: options.signal });
       const told = { path, id, time, findings, store, nodes, unreadable };
-      yield { ...told, status: 'planned', commit: undefined, counts: unchanged };
+      yield { ...told, status: 'planned', commit: undefined, counts: unchanged, warnings: [] };
     } catch (thrown) {
       if (!(thrown instanceof TreekeeperError)) throw thrown;
       yield { path, error: thrown };

@@ -3,9 +3,7 @@ import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { isRemoteUrl } from '../git/remote-url.ts';
 import { openRepository, type Repository } from '../git/repository.ts';
-import { openCached, readCache } from './cache.ts';
 import type { Surroundings } from './connect.ts';
-import { initRepository } from './init.ts';
 
 /** A repository that can be read. Disposing of it ends whatever reads it. */
 export interface OpenRepository extends AsyncDisposable {
@@ -26,10 +24,12 @@ export async function openForReading(
   surroundings?: Surroundings,
   depth: Depth = 'all',
 ): Promise<OpenRepository> {
-  const isRemote = surroundings !== undefined && isRemoteUrl(path);
-  const repository = isRemote ? await openCached(path, surroundings, depth) : await openRepository(path);
+  // What talks to remotes, and what writes, is loaded only where it is needed: looking shall start at once.
+  const cache = surroundings !== undefined && isRemoteUrl(path) ? await import('./cache.ts') : undefined;
+  const repository =
+    cache && surroundings ? await cache.openCached(path, surroundings, depth) : await openRepository(path);
   const plain = await openReader(repository);
-  const reader = isRemote ? readCache(repository, plain) : plain;
+  const reader = cache ? cache.readCache(repository, plain) : plain;
   return { repository, reader, [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose]() };
 }
 
@@ -49,6 +49,7 @@ export async function openForBackup(
     return { repository: await openForCommits(path, branch, surroundings), created: false, warnings };
   } catch (thrown) {
     if (dryRun || !(thrown instanceof TreekeeperError) || thrown.code !== 'no-repository') throw thrown;
+    const { initRepository } = await import('./init.ts');
     return { repository: (await initRepository(path, branch, signer)).repository, created: true, warnings };
   }
 }

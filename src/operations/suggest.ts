@@ -6,7 +6,6 @@ import { formatTime, shortOid } from '../snapshot/moment.ts';
 import type { Surroundings } from './connect.ts';
 import { readMoment } from './history.ts';
 import { openForReading } from './open.ts';
-import { listRemotes } from './remotes.ts';
 import { listStores, locate } from './revision.ts';
 
 /** A word that fits, and a few words about it. */
@@ -33,6 +32,7 @@ export async function suggest(
   const { repository, reader } = opened;
   if (topic === 'branch') return named(await reader.refs(), 'refs/heads/', 'branch');
   if (topic === 'remote') {
+    const { listRemotes } = await import('./remotes.ts');
     return (await listRemotes(repository, surroundings)).map(({ name }) => ({ text: name, about: 'remote' }));
   }
   const tip = await reader.resolve(repository.branch);

@@ -102,8 +102,8 @@ export function openPrinter(
     progress(text) {
       if (quiet || !stderr.isTTY || process.env['TERM'] === 'dumb') return;
       flush();
-      if (text === '') clear();
-      else stderr.write(eraseLine + oneLine(text, stderr.columns));
+      // Also where nothing is shown: a terminal has put ^C there, if it was that which ended the work.
+      stderr.write(eraseLine + (text === '' ? '' : oneLine(text, stderr.columns)));
       isShown = text !== '';
     },
   };

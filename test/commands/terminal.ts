@@ -16,6 +16,8 @@ export interface Terminal extends Disposable {
   press(...keys: string[]): void;
   /** What stands on the screen, without the blanks at the ends of lines. */
   screen(): string;
+  /** The same with the escape codes that colour it. */
+  coloured(): string;
   /** Waits until the screen matches, and answers it. */
   until(pattern: RegExp): Promise<string>;
 }
@@ -48,6 +50,7 @@ export function openTerminal(
     type: (text) => void tmux('send-keys', '-t', '0', '-l', text),
     press: (...keys) => void tmux('send-keys', '-t', '0', ...keys),
     screen,
+    coloured: () => tmux('capture-pane', '-p', '-e', '-t', '0'),
 
     async until(pattern) {
       const deadline = Date.now() + 20_000;

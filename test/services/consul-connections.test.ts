@@ -16,6 +16,20 @@ describe('limits and tokens', () => {
     expect((await stored(consul, 't/')).size).toBe(100);
   });
 
+  test.each([
+    [400, "Invalid key in transaction: invalid key name, must not begin with a '/'"],
+    [500, 'invalid key name, keys should respect the "^[a-zA-Z0-9,_./\\-?&=]+$" format.'],
+  ])('a key that a newer server refuses with %d costs that key alone', async (status, answer) => {
+    await using consul = await startConsul();
+    await using newer = await proxying(consul, { unwanted: { key: '/k/37', status, answer } });
+    await using service = openConsul({ ...consul.address, endpoints: [{ host: '127.0.0.1', port: newer.port }] });
+    const nodes = Array.from({ length: 100 }, (_, index) => node(`/k/${index}`, '1'));
+    const outcomes = await service.create(nodes);
+    expect(outcomes[37]).toMatchObject({ status: 'failed', reason: expect.stringContaining('invalid key') });
+    expect(outcomes.filter(({ status }) => status === 'created')).toHaveLength(99);
+    expect((await stored(consul, '')).size).toBe(99);
+  });
+
   test('a token sees what it may, and what it may not see is not taken for gone', async () => {
     await using consul = await startConsul({ acl: true });
     const { token: _, ...withoutToken } = consul.address;

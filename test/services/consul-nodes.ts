@@ -77,7 +77,14 @@ export async function proxying(
     cutAfter = Number.POSITIVE_INFINITY,
     missing = '',
     added = {},
-  }: { cutAfter?: number; missing?: string; added?: Record<string, string> },
+    unwanted,
+  }: {
+    cutAfter?: number;
+    missing?: string;
+    added?: Record<string, string>;
+    /** A key that it refuses, as a transaction has it, and how. */
+    unwanted?: { readonly key: string; readonly status: number; readonly answer: string };
+  },
 ) {
   const server = createHttpServer((asked, answer) => {
     if (missing !== '' && asked.url?.startsWith(missing)) return void answer.writeHead(404).end();
@@ -92,7 +99,16 @@ export async function proxying(
       });
       found.on('end', () => rest > 0 && answer.end());
     });
-    asked.pipe(passed);
+    passed.on('error', () => {});
+    const pieces: Buffer[] = [];
+    asked.on('data', (piece: Buffer) => pieces.push(piece));
+    asked.on('end', () => {
+      const body = Buffer.concat(pieces);
+      if (unwanted && body.includes(JSON.stringify(unwanted.key))) {
+        passed.destroy();
+        answer.writeHead(unwanted.status).end(unwanted.answer);
+      } else passed.end(body);
+    });
   });
   return served(server, () => server.closeAllConnections());
 }

@@ -106,9 +106,17 @@ export async function createPairs(
     : new Map([...outcomes, ...(await createPairs(client, tenancy, repeated, signal))]);
 }
 
-/** The server is well, and will not do this: no right, too large, a key that it does not want. */
+/**
+ * The server is well, and will not do this: no right, too large, a key that it does not want. Since 1.21.5 it wants no keys
+ * with dot segments, a slash at the beginning and more, and that version said so with the status 500.
+ */
 function isRefusal(thrown: unknown): thrown is ConsulFailure {
-  return isFailure(thrown, '413') || isFailure(thrown, '400') || isFailure(thrown, '403', 'Permission denied');
+  return (
+    isFailure(thrown, '413') ||
+    isFailure(thrown, '400') ||
+    isFailure(thrown, '403', 'Permission denied') ||
+    isFailure(thrown, '500', 'nvalid key')
+  );
 }
 
 function isPath(key: string): boolean {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { formatEndpoint } from '../../src/services/address.ts';
 import { openAcl } from '../../src/services/zookeeper/acl.ts';
 import { pipelinedReads } from '../../src/services/zookeeper/reads.ts';
 import { encodeCreate, opCodes } from '../../src/services/zookeeper/records.ts';
@@ -40,6 +41,25 @@ describe('sessions', () => {
       await session.close();
       await other.close();
     }
+  });
+
+  test('one whose server goes away is carried on with the next server, and is the same', async () => {
+    await using zookeeper = await startZookeeper();
+    await using first = await startProxy(zookeeper.endpoint, Number.POSITIVE_INFINITY, () => {});
+    await using second = await startProxy(zookeeper.endpoint, Number.POSITIVE_INFINITY, () => {});
+    const session = openSession({ ...zookeeper.address, endpoints: [first.endpoint, second.endpoint] });
+    try {
+      await createEphemeral(session, '/held');
+      expect(session.endpoint).toBe(formatEndpoint(first.endpoint));
+      first.block();
+      const [found] = await pipelinedReads.data(session, ['/held']);
+      expect(found?.answer?.data?.toString()).toBe('held');
+      expect(session.endpoint).toBe(formatEndpoint(second.endpoint));
+    } finally {
+      await session.close();
+    }
+    await using service = openZookeeper(zookeeper.address);
+    expect([...(await readAll(service)).nodes.keys()]).toEqual(['/']);
   });
 
   test('a server that wants SASL is told as such', async () => {

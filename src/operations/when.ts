@@ -32,7 +32,8 @@ export function parseWhen(text: string, now = Date.now()): When | undefined {
     .toLowerCase()
     .replace(/(?<=\d)t(?=\d)/, ' ')
     .replace(/[\s,_]+|(?<=[a-z0-9])\.(?=[a-z])/g, ' ');
-  if (words === 'now') return { start: now, end: now };
+  // The newest snapshot is part of now, even where it is dated a little ahead: two in one second, or another host's clock.
+  if (words === 'now') return { start: now, end: Number.POSITIVE_INFINITY };
 
   const { date = '', time, ...parts } = dateAndTime.exec(words)?.groups ?? {};
   if (time === undefined) {

@@ -36,7 +36,13 @@ export async function acquireLock(repository: Repository): Promise<AsyncDisposab
   }
 
   const release = async () => {
-    if ((await readOwner(path))?.nonce === owner.nonce) await rm(path, { force: true });
+    if ((await readOwner(path))?.nonce !== owner.nonce) return;
+    await rm(path, { force: true }).catch((cause) => {
+      throw new TreekeeperError('failed', `the work is done, and its lock cannot be removed: ${reasonOf(cause)}`, {
+        hint: 'once this process has ended, the next run takes the lock over',
+        cause,
+      });
+    });
   };
   try {
     await clearLeftovers(repository);

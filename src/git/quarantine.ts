@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
+import { syncDirectory } from './durable.ts';
 import type { Repository } from './repository.ts';
 
 /*
@@ -29,7 +30,8 @@ export async function openQuarantine({ commonDir }: Repository): Promise<Quarant
   return {
     env: { GIT_OBJECT_DIRECTORY: directory, GIT_ALTERNATE_OBJECT_DIRECTORIES: quotePath(objects) },
     migrate: () => orFail(objects, () => movePacks(join(directory, 'pack'), join(objects, 'pack'))),
-    remove: () => rm(directory, { recursive: true, force: true }),
+    // what cannot be removed is in nobody's way, and the next run clears it
+    remove: () => rm(directory, { recursive: true, force: true }).catch(() => {}),
   };
 }
 
@@ -50,17 +52,6 @@ async function orFail<T>(objects: string, write: () => Promise<T>): Promise<T> {
     return await write();
   } catch (cause) {
     throw new TreekeeperError('failed', `cannot write into ${objects}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-/** A rename is durable only once the directory is. Windows neither needs nor allows it. */
-async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

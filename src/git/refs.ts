@@ -1,5 +1,7 @@
-import { TreekeeperError } from '../errors.ts';
+import { dirname, join } from 'node:path';
+import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { syncDirectory } from './durable.ts';
 import { runGit } from './process.ts';
 import type { Repository } from './repository.ts';
 
@@ -41,7 +43,11 @@ export async function listRefs(gitDir: string, name: string): Promise<ReadonlyMa
  * Moves refs, all of them or none, durably. Throws `TreekeeperError('failed')` where git could not do it, and where one of
  * them is not what it has to be.
  */
-export async function moveRefs({ gitDir }: Repository, moves: readonly RefMove[], message: string): Promise<void> {
+export async function moveRefs(
+  { gitDir, commonDir }: Repository,
+  moves: readonly RefMove[],
+  message: string,
+): Promise<void> {
   const lines = moves.map((move) => {
     const from = 'from' in move ? ` ${move.from ?? nothing}` : '';
     return move.to === undefined ? `delete ${move.ref}${from}` : `update ${move.ref} ${move.to}${from}`;
@@ -49,6 +55,12 @@ export async function moveRefs({ gitDir }: Repository, moves: readonly RefMove[]
   const input = ['start', ...lines, 'prepare', 'commit', ''].join('\n');
   // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
   await runGit({ gitDir, args: ['update-ref', '-m', message, '--create-reflog', '--stdin'], input });
+  // git syncs the file that it renames, and not the directory
+  for (const directory of new Set(moves.filter(({ to }) => to).map(({ ref }) => dirname(join(commonDir, ref))))) {
+    await syncDirectory(directory).catch((cause) => {
+      throw new TreekeeperError('failed', `cannot make ${directory} durable: ${reasonOf(cause)}`, { cause });
+    });
+  }
 }
 
 /**
@@ -65,7 +77,8 @@ export async function moveBranch(
   try {
     await moveRefs(repository, [{ ref: branch, from, to }], message);
   } catch (thrown) {
-    if ((await readBranch(repository)) !== from) return false;
+    const now = await readBranch(repository);
+    if (now !== from && now !== to) return false;
     throw thrown;
   }
 

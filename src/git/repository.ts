@@ -1,7 +1,9 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Signer } from '../snapshot/signing-key.ts';
+import { syncDirectory, syncFile } from './durable.ts';
 import { requireGit } from './process.ts';
 import { isRemoteUrl } from './remote-url.ts';
 
@@ -42,19 +44,35 @@ export async function openRepository(path: string, branch?: string): Promise<Rep
 export async function createRepository(path: string, branch = 'main'): Promise<Repository> {
   const root = localRoot(path);
   const full = branchName(branch);
+  const short = full.slice('refs/heads/'.length);
   await requireGit();
+  const { initBare } = await import('./upkeep.ts');
+  if (await exists(root)) {
+    await requireEmpty(root);
+    await initBare(root, short);
+  } else {
+    await makeWhole(root, (place) => initBare(place, short));
+  }
+  return openRepository(root, full);
+}
+
+/** Makes a directory beside its place and moves it there at the end: a run that dies leaves no half of it in the way. */
+async function makeWhole(root: string, fill: (place: string) => Promise<void>): Promise<void> {
+  const place = `${root}.new-${randomBytes(8).toString('hex')}`;
   try {
     await mkdir(dirname(root), { recursive: true });
-    await mkdir(root, { mode: 0o700 });
+    await mkdir(place, { mode: 0o700 });
+    await fill(place);
+    for (const name of ['HEAD', 'config']) await syncFile(join(place, name));
+    await syncDirectory(place);
+    await rename(place, root);
+    await syncDirectory(dirname(root));
   } catch (thrown) {
-    if (!isCode(thrown, 'EEXIST'))
-      throw new TreekeeperError('failed', `cannot make ${root}: ${reasonOf(thrown)}`, { cause: thrown });
-    await requireEmpty(root);
+    await rm(place, { recursive: true, force: true }).catch(() => {});
+    if (await exists(root)) await requireEmpty(root);
+    if (thrown instanceof TreekeeperError) throw thrown;
+    throw new TreekeeperError('failed', `cannot make ${root}: ${reasonOf(thrown)}`, { cause: thrown });
   }
-
-  const { initBare } = await import('./upkeep.ts');
-  await initBare(root, full.slice('refs/heads/'.length));
-  return openRepository(root, full);
 }
 
 /** A remote can be read through a cache; whatever writes needs a repository of its own. */

@@ -67,6 +67,20 @@ test('killed at a hundred random moments, the branch is the old or the new snaps
   expect(results.old).toBeGreaterThan(5);
 }, 240_000);
 
+test('killed while it makes the repository, it leaves no half of one in the way', async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  writeTree(path, 0);
+  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
+  mkdirSync(join(path, 'bin'));
+  const deadly = `#!/bin/sh\ncase " $* " in *" init "*) mkdir objects; kill -9 $PPID;; *) exec ${real} "$@";; esac\n`;
+  writeFileSync(join(path, 'bin/git'), deadly, { mode: 0o755 });
+  const killed = await treekeeper(path, ['backup', 'dir:live'], { PATH: `${path}/bin:${process.env['PATH']}` });
+  expect(killed.status).toBeNull();
+  expect(await treekeeper(path, ['backup', 'dir:live'])).toMatchObject({ status: 0 });
+  expect(git(path, 'fsck', '--strict')).toBe('');
+});
+
 test('two backups at once: one works, the other says who does', async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;

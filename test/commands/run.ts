@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { requireDescribed } from './output-schema.ts';
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+/** The built command line. */
+export const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
 /** How a run of the built command line ended. */
 export interface Run {
@@ -17,7 +18,16 @@ export function treekeeper(
   args: readonly string[],
   env: { readonly [name: string]: string } = {},
 ): Promise<Run> {
-  const child = spawn(process.execPath, [cli, ...args], {
+  return finish(directory, [process.execPath, cli, ...args], env);
+}
+
+/** The same for any command. */
+export function finish(
+  directory: string,
+  [command = '', ...args]: readonly string[],
+  env: { readonly [name: string]: string } = {},
+): Promise<Run> {
+  const child = spawn(command, args, {
     cwd: directory,
     env: { PATH: process.env['PATH'], HOME: directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { expect, test } from 'vitest';
 import { readBranch } from '../../src/git/refs.ts';
 import { fsck } from '../../src/git/upkeep.ts';
+import { seeded } from '../random.ts';
 import { compiled, runs, start } from './child.ts';
 import { emptyRepository } from './temporary.ts';
 
@@ -11,7 +12,7 @@ const rounds = 40;
 
 test('killed anywhere, the branch is old or new, and the next run needs no help', { timeout: 180_000 }, async () => {
   const seed = Number(process.env.TEST_SEED ?? Date.now() % 1_000_000);
-  const random = generator(seed);
+  const random = seeded(seed);
   const repository = await emptyRepository();
   const write = (round: number, objects: number) =>
     start(runs.write, [compiled(), repository.gitDir, `${round}`, `${objects}`]);
@@ -46,14 +47,3 @@ test('killed anywhere, the branch is old or new, and the next run needs no help'
   expect(killed).toBeGreaterThan(rounds / 4);
   expect(await fsck(repository)).toEqual([]);
 });
-
-/** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -29,6 +29,9 @@ export interface Session {
 /** How long a single request to a service may take, in seconds, unless told otherwise. */
 const defaultTimeout = 10;
 
+/** The same for what a remote says nothing: its hooks may look through a whole push before it answers. */
+const defaultRemoteTimeout = 60;
+
 const signingHint =
   'name its passphraseFile or passphraseEnv at `sign` in the configuration, or leave the key to gpg and its agent';
 
@@ -51,7 +54,9 @@ export abstract class BaseCommand extends Command<Context> {
   passphraseFile = Option.String('--passphrase-file', {
     description: 'A file with the passphrase of that key, or of the values (else TREEKEEPER_[KEY_]PASSPHRASE[_FILE])',
   });
-  timeout = Option.String('--timeout', { description: 'Seconds that one request to a service may take (10)' });
+  timeout = Option.String('--timeout', {
+    description: 'Seconds that one request to a service may take (10), and that a remote may say nothing (60)',
+  });
 
   /** Whether what the verb prints is for reading, and may be more than a terminal shows at once. */
   protected readonly isLong: boolean = false;
@@ -101,6 +106,7 @@ export abstract class BaseCommand extends Command<Context> {
         config,
         environment,
         timeout,
+        remoteTimeout: this.timeout === undefined ? defaultRemoteTimeout * 1000 : timeout,
         ...findSecrets(this, config, this.context),
         ...(signer && { signer }),
       },

@@ -15,8 +15,10 @@ import { configuredRules } from './rules.ts';
 export interface Surroundings {
   readonly config: Config | undefined;
   readonly environment: Environment;
-  /** For every single request, in milliseconds. */
+  /** For every single request to a service, in milliseconds. */
   readonly timeout: number;
+  /** How long a remote may say nothing, in milliseconds; as long as `timeout` where this is not given. */
+  readonly remoteTimeout?: number;
   /** Opens encrypted values; may ask a person for it. */
   readonly decryptor?: Decryptor;
   /** Opens them without asking anybody, where that can be. */

@@ -127,13 +127,14 @@ export function remoteAt(url: string, surroundings: Surroundings): Remote {
   return openRemote({ name: 'origin', url }, process.cwd(), surroundings);
 }
 
-function openRemote(remote: RemoteConfig, directory: string, { environment, timeout }: Surroundings): Remote {
+function openRemote(remote: RemoteConfig, directory: string, surroundings: Surroundings): Remote {
+  const { environment, timeout, remoteTimeout = timeout } = surroundings;
   const { name, url, unencrypted } = remote;
   const token = tokenOf(remote, directory, environment);
   return {
     name: checkRemoteName(name),
     url: parseRemoteUrl(url, directory),
-    access: { timeout, ...(token !== undefined && { token }) },
+    access: { timeout: remoteTimeout, ...(token !== undefined && { token }) },
     unencryptedAccepted: unencrypted === 'accepted',
   };
 }

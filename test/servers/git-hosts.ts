@@ -109,9 +109,11 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse,
 /** git's own daemon, which lets everybody push. */
 export async function startGitDaemon(directory: string): Promise<GitHost> {
   const [port = 0] = await freePorts(1);
-  const args = ['daemon', '--reuseaddr', '--export-all', '--enable=receive-pack', '--listen=127.0.0.1'];
+  // `git daemon` would start it as a child, which outlives a git that is stopped.
+  const program = join(execFileSync('git', ['--exec-path'], { encoding: 'utf8' }).trim(), 'git-daemon');
+  const args = ['--reuseaddr', '--export-all', '--enable=receive-pack', '--listen=127.0.0.1'];
   const server = await startServer(
-    'git',
+    program,
     [...args, `--port=${port}`, `--base-path=${directory}`, directory],
     directory,
     () => accepts(port),

@@ -4,6 +4,8 @@ import { reasonOf, TreekeeperError } from '../errors.ts';
 import { loadOpenpgp } from './openpgp.ts';
 import { passphraseId } from './passphrases.ts';
 
+export type { PublicKey } from 'openpgp';
+
 /** Those that values are encrypted to, all of them usable now. */
 export interface Recipients {
   /** 32 hexadecimal digits: the same for the same keys and passphrase, whatever their order. */

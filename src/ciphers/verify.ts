@@ -18,6 +18,8 @@ export async function verifySignature(
   keys: readonly PublicKey[],
   now = new Date(),
 ): Promise<Verdict> {
+  if (!armored.startsWith('-----BEGIN PGP SIGNATURE-----'))
+    return { problem: 'has a signature of another kind than OpenPGP, which treekeeper cannot verify' };
   const signature = await readStrictly(armored);
   const packet = signature?.packets[0];
   if (!signature || !packet) return { problem: 'has a signature that is damaged' };

@@ -45,7 +45,7 @@ export class ApplyCommand extends BaseCommand {
     const { origin, steps } = await readPlan(resolve(this.context.directory, this.file));
     const { below, moves, persistEphemeral, source } = origin;
     await using opened = await openForReading(repositoryPath, surroundings);
-    const snapshot = await snapshotOf(opened, origin);
+    const snapshot = await snapshotOf(opened, origin, surroundings.trust);
     const { service: target } = await connect(origin.service, surroundings);
     await using service = target;
     requireSameService(origin, await service.identity());

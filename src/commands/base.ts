@@ -4,6 +4,7 @@ import { exitCodes, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Surroundings } from '../operations/connect.ts';
 import { repositoryPlace } from '../operations/place.ts';
 import { configuredSigner } from '../operations/signing.ts';
+import { configuredTrust } from '../operations/trust.ts';
 import { openPrinter, type Printer, type Streams } from '../report/printer.ts';
 import { type Style, styleFor } from '../report/style.ts';
 import { pageOutput } from './page-output.ts';
@@ -54,6 +55,16 @@ export abstract class BaseCommand extends Command<Context> {
   passphraseFile = Option.String('--passphrase-file', {
     description: 'A file with the passphrase of that key, or of the values (else TREEKEEPER_[KEY_]PASSPHRASE[_FILE])',
   });
+  signers = Option.Array('--signer', {
+    description:
+      'Restore and fetch only what this key signed: its full fingerprint (else `trust` of the configuration)',
+  });
+  allowUnverified = Option.Boolean('--allow-unverified', false, {
+    description: 'Take snapshots that nobody trusted has signed all the same, with a warning',
+  });
+  allowOtherHistory = Option.Boolean('--allow-other-history', false, {
+    description: 'Take the branch of a remote also where it does not come from what was seen there last',
+  });
   timeout = Option.String('--timeout', {
     description: 'Seconds that one request to a service may take (10), and that a remote may say nothing (60)',
   });
@@ -96,6 +107,11 @@ export abstract class BaseCommand extends Command<Context> {
     const timeout = Number(this.timeout ?? defaultTimeout) * 1000;
     if (!(timeout > 0 && timeout < 2 ** 31))
       throw new TreekeeperError('usage', `--timeout ${this.timeout} is not a number of seconds`);
+    const trust = {
+      ...configuredTrust(config, this.signers),
+      ...(this.allowUnverified && { unverified: printer.warn }),
+      otherHistory: this.allowOtherHistory,
+    };
     const signer = configuredSigner(config, environment, () =>
       askPassphrase('the signing key', signingHint, this.context),
     );
@@ -107,6 +123,7 @@ export abstract class BaseCommand extends Command<Context> {
         environment,
         timeout,
         remoteTimeout: this.timeout === undefined ? defaultRemoteTimeout * 1000 : timeout,
+        trust,
         ...findSecrets(this, config, this.context),
         ...(signer && { signer }),
       },

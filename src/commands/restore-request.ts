@@ -26,37 +26,46 @@ export abstract class RequestCommand extends BaseCommand {
   full = Option.Boolean('--full', false, { description: 'Tell every node, however many' });
 
   protected async open({ repositoryPath, surroundings }: Session): Promise<OpenRequest> {
-    const [{ connect }, { locate }, { openForReading }, { parseMove }] = await Promise.all([
+    const [{ connect }, { locate }, { openForReading }, { parseMove }, { requireTrusted }] = await Promise.all([
       import('../operations/connect.ts'),
       import('../operations/revision.ts'),
       import('../operations/open.ts'),
       import('../operations/relocate.ts'),
+      import('../operations/trust.ts'),
     ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     if (key && this.key !== undefined) throw new TreekeeperError('usage', 'SNAPSHOT:KEY and --key both name a key');
     const below = this.key === undefined ? key : parseKey(this.key);
     const moves = (this.moves ?? []).map((text) => parseMove(text, parseKey));
 
-    const opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
-    const { reader, repository } = opened;
-    const { snapshot, moment } = await locate(reader, repository, revision, this.store);
-    const { service } = await connect(this.service, surroundings);
-    const { source, cluster } = await service.identity();
-    const { decryptor } = surroundings;
-    const persistEphemeral = this.persist;
-    return {
-      request: { snapshot, service, below, moves, persistEphemeral, ...(decryptor && { decryptor }) },
-      origin: {
-        store: snapshot.store,
-        snapshot: moment.oid,
-        tree: snapshot.tree,
-        service: surroundings.config?.stores[this.service] ? this.service : source,
-        ...{ source, cluster, below, moves, persistEphemeral },
-      },
-      async [Symbol.asyncDispose]() {
-        await service[Symbol.asyncDispose]();
-        await opened[Symbol.asyncDispose]();
-      },
+    const closing: AsyncDisposable[] = [];
+    const close = async () => {
+      for (const one of closing.reverse()) await one[Symbol.asyncDispose]();
     };
+    try {
+      const opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
+      closing.push(opened);
+      const { snapshot, moment } = await locate(opened.reader, opened.repository, revision, this.store);
+      await requireTrusted(opened.reader, moment, surroundings.trust);
+      const { service } = await connect(this.service, surroundings);
+      closing.push(service);
+      const { source, cluster } = await service.identity();
+      const { decryptor } = surroundings;
+      const persistEphemeral = this.persist;
+      return {
+        request: { snapshot, service, below, moves, persistEphemeral, ...(decryptor && { decryptor }) },
+        origin: {
+          store: snapshot.store,
+          snapshot: moment.oid,
+          tree: snapshot.tree,
+          service: surroundings.config?.stores[this.service] ? this.service : source,
+          ...{ source, cluster, below, moves, persistEphemeral },
+        },
+        [Symbol.asyncDispose]: close,
+      };
+    } catch (thrown) {
+      await close();
+      throw thrown;
+    }
   }
 }

@@ -36,7 +36,7 @@ export async function removeRemote(repository: Repository, name: string): Promis
   if (!(await readRemotes(repository)).has(name)) throw unknownRemote(name);
   const { gitDir } = repository;
   await runGit({ gitDir, args: [...inConfig(repository), '--remove-section', `remote.${name}`] });
-  const places = [trackingPlace(name), includedPlace(name), reachedPlace(name)];
+  const places = [trackingPlace(name), includedPlace(name), reachedPlace(name), seenPlace(name)];
   const refs = (await Promise.all(places.map((place) => listRefs(gitDir, place)))).flatMap((found) => [
     ...found.keys(),
   ]);
@@ -77,9 +77,15 @@ export function reachedRef(name: string, { branch }: Repository): string {
   return `${reachedPlace(name)}/${branch.slice('refs/heads/'.length)}`;
 }
 
+/** Where the remote's branch was when something was last taken from it, or brought there: what it has to come from ever after. */
+export function seenRef(name: string, { branch }: Repository): string {
+  return `${seenPlace(name)}/${branch.slice('refs/heads/'.length)}`;
+}
+
 const trackingPlace = (name: string) => `refs/remotes/${name}`;
 const includedPlace = (name: string) => `refs/treekeeper/pushed/${name}`;
 const reachedPlace = (name: string) => `refs/treekeeper/reached/${name}`;
+const seenPlace = (name: string) => `refs/treekeeper/seen/${name}`;
 
 /** Of this repository alone: no file that it includes, nothing of the user's. */
 function inConfig({ commonDir }: Repository): string[] {

@@ -34,10 +34,12 @@ export type PushAnswer =
 export interface FetchRequest {
   /** The branch there, in full. */
   readonly ref: string;
-  /** The ref here that comes to stand where it does. */
-  readonly into: string;
-  /** So many of its newest commits are enough; without it, or where all are there already, all of them come. */
-  readonly depth?: number;
+  /** The refs here that come to stand where it does, all at once. */
+  readonly into: readonly string[];
+  /** Its newest commit alone, or those that came after what is here; without it, all of them. */
+  readonly part?: 'newest' | 'new';
+  /** Called before any ref moves. Where it throws, none does. */
+  readonly accept?: (tip: Oid) => Promise<void>;
 }
 
 /** What a remote has. */
@@ -117,18 +119,18 @@ export async function pushBranch(
 
 /**
  * Fetches a branch with all that it leads to. Answers where it is, or `undefined` where the remote has no such branch.
- * Throws `TreekeeperError('failed')`; objects that came are then without a ref, and nothing else changed.
+ * Throws `TreekeeperError('failed')`, and what `accept` throws; objects that came are then without a ref, and nothing else
+ * changed.
  */
 export async function fetchBranch(
   repository: Repository,
   url: RemoteUrl,
-  { ref, into, depth }: FetchRequest,
+  { ref, into, part, accept }: FetchRequest,
   access: RemoteAccess,
 ): Promise<Oid | undefined> {
   await using scratch = await openScratch(repository);
-  const isShallow = await isShallowRepository(repository);
-  const isPart = isShallow || (await readRef(repository.gitDir, into)) === undefined;
-  const range = depth !== undefined && isPart ? [`--depth=${depth}`] : isShallow ? ['--unshallow'] : [];
+  const isPart = part === undefined && (await isShallowRepository(repository));
+  const range = part === 'newest' ? ['--depth=1'] : isPart ? ['--unshallow'] : [];
   const args = [
     'fetch',
     '--progress',
@@ -146,8 +148,10 @@ export async function fetchBranch(
   }
   const tip = await readRef(scratch.gitDir, fetched);
   if (tip === undefined) throw new TreekeeperError('failed', `git fetched ${ref} of ${url.text}, and has it not`);
+  await accept?.(tip);
   await scratch.keepShallow();
-  await moveRefs(repository, [{ ref: into, to: tip }], `fetch from ${url.text}`);
+  const moves = into.map((to) => ({ ref: to, to: tip }));
+  await moveRefs(repository, moves, `fetch from ${url.text}`);
   return tip;
 }
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,8 +9,9 @@ import type { ObjectReader } from '../git/reader.ts';
 import { readBranch } from '../git/refs.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import { createRepository, openRepository, type Repository } from '../git/repository.ts';
-import { fetchBranch, isShallowRepository, listRemote } from '../git/transport.ts';
+import { type FetchRequest, fetchBranch, isShallowRepository, listRemote } from '../git/transport.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { requireAcceptable } from './accept.ts';
 import type { Surroundings } from './connect.ts';
 import { headOf } from './fetch.ts';
 import type { Depth } from './open.ts';
@@ -19,21 +20,22 @@ import { type Remote, remoteAt } from './remotes.ts';
 /**
  * The branch of a remote, fetched into this user's cache: what was fetched before is not fetched again. Others may use the
  * same cache at the same time. One that is damaged is made anew. Throws `TreekeeperError('failed')` where the remote cannot
- * be read.
+ * be read, and `'unsigned'` where what it has now may not be taken.
  */
 export async function openCached(url: string, surroundings: Surroundings, depth: Depth): Promise<Repository> {
   const remote = remoteAt(url, surroundings);
   const text = formatRemoteUrl(remote.url);
   const found = await listRemote(undefined, remote.url, remote.access, 'failed');
   const branch = headOf(found, text);
-  const wanted = { remote, branch, tip: found.refs.get(`refs/heads/${branch}`), depth };
   const name = createHash('sha256').update(text).digest('hex').slice(0, 32);
   const path = join(cacheDirectory(surroundings), `${name}.git`);
+  const memory = join(cacheDirectory(surroundings), `${name}.seen`);
+  const wanted = { remote, branch, tip: found.refs.get(`refs/heads/${branch}`), depth, memory };
   const seen = await inodeOf(path);
   try {
     return await bringUpToDate(await openRepository(path, branch), wanted);
   } catch (thrown) {
-    if (!(thrown instanceof TreekeeperError) || thrown.code === 'locked') throw thrown;
+    if (!(thrown instanceof TreekeeperError) || thrown.code === 'locked' || thrown.code === 'unsigned') throw thrown;
     // Not there, damaged, or the remote failed: what comes now replaces it, if the remote has it.
     return await replaceCache(path, seen, wanted);
   }
@@ -70,15 +72,50 @@ interface Wanted {
   /** Where the branch is there. */
   readonly tip: Oid | undefined;
   readonly depth: Depth;
+  /** The file that tells what was taken from there last. It is no part of the cache, which may be thrown away. */
+  readonly memory: string;
 }
 
-async function bringUpToDate(repository: Repository, { remote, tip, depth }: Wanted): Promise<Repository> {
+async function bringUpToDate(
+  repository: Repository,
+  { remote, branch, tip, depth, memory }: Wanted,
+): Promise<Repository> {
   await using _turn = await waitForLock(repository);
+  const ours = await readBranch(repository);
+  const seen = (await readMemory(memory)) ?? ours;
+  const accept = (found: Oid) => requireAcceptable(repository, remote, seen, found);
   const isEnough = depth === 'newest' || !(await isShallowRepository(repository));
-  if (isEnough && tip !== undefined && (await readBranch(repository)) === tip) return repository;
-  const request = { ref: repository.branch, into: repository.branch, ...(depth === 'newest' && { depth: 1 }) };
-  await fetchBranch(repository, remote.url, request, remote.access);
+  if (isEnough && tip !== undefined && ours === tip) await accept(tip);
+  else {
+    // Where something was seen, what came since has to be there, to tell whether it comes from that.
+    const isPart = depth === 'newest' && (seen === undefined || ours !== undefined);
+    const request: FetchRequest = {
+      ref: `refs/heads/${branch}`,
+      into: [repository.branch],
+      accept,
+      ...(isPart && { part: seen === undefined ? 'newest' : 'new' }),
+    };
+    await fetchBranch(repository, remote.url, request, remote.access);
+  }
+  const taken = await readBranch(repository);
+  if (taken !== undefined && taken !== seen) await writeMemory(memory, taken);
   return repository;
+}
+
+async function readMemory(path: string): Promise<Oid | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return /^[0-9a-f]{40}$/.exec(text.trim())?.[0];
+}
+
+/** A memory that cannot be written is one that is not there: the next fetch begins it anew. */
+async function writeMemory(path: string, oid: Oid): Promise<void> {
+  const temporary = aside(path);
+  try {
+    await writeFile(temporary, `${oid}\n`, { mode: 0o600, flag: 'wx' });
+    await rename(temporary, path);
+  } catch {
+    await rm(temporary, { force: true }).catch(() => {});
+  }
 }
 
 /** Fetches into a new cache and puts it, whole, in place of the one that was no good, unless somebody else did so meanwhile. */

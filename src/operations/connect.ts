@@ -10,6 +10,7 @@ import type { Signer } from '../snapshot/signing-key.ts';
 import type { BackupSource } from './backup.ts';
 import type { Policy } from './read.ts';
 import { configuredRules } from './rules.ts';
+import type { Trust } from './trust.ts';
 
 /** What a service argument is read against. */
 export interface Surroundings {
@@ -25,6 +26,8 @@ export interface Surroundings {
   readonly unattendedDecryptor?: Decryptor;
   /** Signs what is committed. */
   readonly signer?: Signer;
+  /** What is restored, and taken from remotes; everything without it. */
+  readonly trust?: Trust;
 }
 
 /**

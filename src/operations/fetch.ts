@@ -9,6 +9,7 @@ import { createRepository, type Repository } from '../git/repository.ts';
 import { fetchBranch, listRemote, type RemoteRefs } from '../git/transport.ts';
 import { followWorkTree } from '../git/work-tree.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { trackingRequest } from './accept.ts';
 import type { Remote } from './remotes.ts';
 
 export interface FetchResult {
@@ -24,18 +25,15 @@ export interface FetchResult {
 
 /**
  * Fetches the branch of a remote. Where ours has nothing else, it follows; where both have snapshots of their own, ours
- * stays, and the remote's can be read as `NAME/BRANCH`. Throws `TreekeeperError('failed')` and `'locked'`.
+ * stays, and the remote's can be read as `NAME/BRANCH`. Throws `TreekeeperError('failed')`, `'locked'`, and `'unsigned'` where
+ * what the remote has now may not be taken.
  */
-export async function fetch(
-  repository: Repository,
-  { name, url, access: given }: Remote,
-  signal?: AbortSignal,
-): Promise<FetchResult> {
-  const access = { ...given, ...(signal && { signal }) };
+export async function fetch(repository: Repository, remote: Remote, signal?: AbortSignal): Promise<FetchResult> {
+  const { name, url } = remote;
+  const access = { ...remote.access, ...(signal && { signal }) };
   await using _lock = await acquireLock(repository);
-  const into = trackingRef(name, repository);
-  const before = await readRef(repository.gitDir, into);
-  const tip = await fetchBranch(repository, url, { ref: repository.branch, into }, access);
+  const before = await readRef(repository.gitDir, trackingRef(name, repository));
+  const tip = await fetchBranch(repository, url, await trackingRequest(repository, remote), access);
   if (tip === undefined) {
     throw new TreekeeperError('failed', `${formatRemoteUrl(url)} has no branch ${shortName(repository)}`, {
       hint: 'nothing was pushed there yet, or it is another branch: name it with --branch',
@@ -54,16 +52,17 @@ export async function fetch(
  * remote's HEAD is at. Throws `TreekeeperError('failed')` where there is anything at `path`, or nothing at the remote.
  */
 export async function clone(
-  { name, url, access }: Remote,
+  remote: Remote,
   path: string,
   branch: string | undefined,
   signal?: AbortSignal,
 ): Promise<{ repository: Repository; tip: Oid }> {
+  const { name, url, access } = remote;
   const refs = await listRemote(undefined, url, { ...access, ...(signal && { signal }) }, 'failed');
   const repository = await createRepository(path, branch ?? headOf(refs, formatRemoteUrl(url)));
   try {
     await addRemote(repository, name, formatRemoteUrl(url));
-    const { tip } = await fetch(repository, { name, url, access, unencryptedAccepted: false }, signal);
+    const { tip } = await fetch(repository, remote, signal);
     return { repository, tip };
   } catch (thrown) {
     await rm(repository.gitDir, { recursive: true, force: true });

@@ -19,6 +19,7 @@ import {
   type RestoreRequest,
 } from './plan-restore.ts';
 import { resolveRevision } from './revision.ts';
+import { requireTrusted, type Trust } from './trust.ts';
 import { collectWanted, type Wanted } from './wanted.ts';
 
 /** So many characters are written at once. */
@@ -57,10 +58,14 @@ export function readPlan(path: string): ReturnType<typeof decodePlan> {
   return decodePlan(linesOf(path));
 }
 
-/** The snapshot that a plan was made from. Throws `TreekeeperError('usage')` where this repository has it not. */
+/**
+ * The snapshot that a plan was made from. Throws `TreekeeperError('usage')` where this repository has it not, and
+ * `'unsigned'` where nobody who is trusted signed it.
+ */
 export async function snapshotOf(
   { repository, reader }: OpenRepository,
   { snapshot, store, tree }: PlanOrigin,
+  trust: Trust | undefined,
 ): Promise<Snapshot> {
   const moment = await resolveRevision(reader, repository, snapshot).catch((thrown: unknown) => {
     if (!(thrown instanceof TreekeeperError) || thrown.code === 'failed') throw thrown;
@@ -69,6 +74,7 @@ export async function snapshotOf(
       cause: thrown,
     });
   });
+  await requireTrusted(reader, moment, trust);
   if ((await storeTrees(reader, moment)).get(store) !== tree) throw damagedPlan();
   return openSnapshot(store, tree, reader);
 }

@@ -4,11 +4,12 @@ import { isAncestor, listCommits } from '../git/graph.ts';
 import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { moveRefs, readBranch, readRef } from '../git/refs.ts';
-import { includedRef, reachedRef, trackingRef } from '../git/remote-config.ts';
+import { includedRef, reachedRef, seenRef, trackingRef } from '../git/remote-config.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import type { Repository } from '../git/repository.ts';
 import { fetchBranch, listRemote, pushBranch, type RemoteAccess } from '../git/transport.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { trackingRequest } from './accept.ts';
 import type { Remote } from './remotes.ts';
 import { advance, type RemoteState } from './replay.ts';
 
@@ -68,8 +69,7 @@ async function pushCommit(
     }
 
     if (tries > 1) await delay(Math.random() * Math.min(longestPause, 50 * 2 ** tries), undefined, { signal });
-    const into = trackingRef(remote.name, repository);
-    await fetchBranch(repository, url, { ref: repository.branch, into }, access);
+    await fetchBranch(repository, url, await trackingRequest(repository, remote), access);
     state = await knownState(repository, remote);
   }
   throw new TreekeeperError('push', `the branch of ${remote.name} (${formatRemoteUrl(url)}) kept moving`, {
@@ -81,11 +81,11 @@ async function pushCommit(
  * Asks the remote where its branch is after a push: at the commit, or beyond it where another host was quick. Throws
  * `TreekeeperError('push')` where a hook, a mirror or somebody else took it away again.
  */
-async function confirm(repository: Repository, { name, url }: Remote, commit: Oid, access: RemoteAccess): Promise<Oid> {
-  const { branch } = repository;
+async function confirm(repository: Repository, remote: Remote, commit: Oid, access: RemoteAccess): Promise<Oid> {
+  const { url } = remote;
   const { refs } = await listRemote(repository, url, access);
-  if (refs.get(branch) === commit) return commit;
-  const tip = await fetchBranch(repository, url, { ref: branch, into: trackingRef(name, repository) }, access);
+  if (refs.get(repository.branch) === commit) return commit;
+  const tip = await fetchBranch(repository, url, await trackingRequest(repository, remote), access);
   if (tip !== undefined && (await isAncestor(repository, commit, tip))) return tip;
   throw new TreekeeperError('push', `${formatRemoteUrl(url)} took the push, and its branch is not there`, {
     hint: 'a hook or a mirror may have moved it back: its operator has to look; the snapshot is safe here',
@@ -100,11 +100,18 @@ export async function countUnpushed(repository: Repository, remote: Pick<Remote,
   return (await listCommits(repository, included ?? tip, ours)).length;
 }
 
-/** What we pushed counts only where the remote's branch still comes from what it was then. */
-export async function knownState(repository: Repository, { name }: Pick<Remote, 'name'>): Promise<RemoteState> {
+/**
+ * What we pushed counts only where the remote's branch still comes from what it was then. Where signatures count, a branch
+ * that git fetched without us does not: what we put on top of it, we would sign for.
+ */
+export async function knownState(
+  repository: Repository,
+  { name, trust }: Pick<Remote, 'name' | 'trust'>,
+): Promise<RemoteState> {
   const { gitDir } = repository;
-  const refs = [trackingRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
-  const [tip, included, reached] = await Promise.all(refs);
+  const refs = [trackingRef, seenRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
+  const [tracked, seen, included, reached] = await Promise.all(refs);
+  const tip = trust && trust.signers.length > 0 ? seen : tracked;
   const isFollowing = tip !== undefined && reached !== undefined && (await isAncestor(repository, reached, tip));
   return { tip, ...(isFollowing ? { included, reached } : { included: undefined, reached: undefined }) };
 }
@@ -112,6 +119,7 @@ export async function knownState(repository: Repository, { name }: Pick<Remote, 
 async function remember(repository: Repository, { name }: Remote, tip: Oid, included: Oid): Promise<void> {
   const moves = [
     { ref: trackingRef(name, repository), to: tip },
+    { ref: seenRef(name, repository), to: tip },
     { ref: reachedRef(name, repository), to: tip },
     { ref: includedRef(name, repository), to: included },
   ];

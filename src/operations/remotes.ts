@@ -7,6 +7,7 @@ import { formatRemoteUrl, parseRemoteUrl, type RemoteUrl } from '../git/remote-u
 import type { Repository } from '../git/repository.ts';
 import { listRemote, pushBranch, type RemoteAccess } from '../git/transport.ts';
 import type { Surroundings } from './connect.ts';
+import type { Trust } from './trust.ts';
 
 /** A storage target as it was named. */
 export interface KnownRemote {
@@ -27,6 +28,8 @@ export interface Remote {
   readonly access: RemoteAccess;
   /** It is known that values go there in clear. */
   readonly unencryptedAccepted: boolean;
+  /** What is taken from it. */
+  readonly trust?: Trust;
 }
 
 /** The remotes of the configuration and those of the repository, by name; the configuration's where both have one. */
@@ -128,7 +131,7 @@ export function remoteAt(url: string, surroundings: Surroundings): Remote {
 }
 
 function openRemote(remote: RemoteConfig, directory: string, surroundings: Surroundings): Remote {
-  const { environment, timeout, remoteTimeout = timeout } = surroundings;
+  const { environment, timeout, remoteTimeout = timeout, trust } = surroundings;
   const { name, url, unencrypted } = remote;
   const token = tokenOf(remote, directory, environment);
   return {
@@ -136,6 +139,7 @@ function openRemote(remote: RemoteConfig, directory: string, surroundings: Surro
     url: parseRemoteUrl(url, directory),
     access: { timeout: remoteTimeout, ...(token !== undefined && { token }) },
     unencryptedAccepted: unencrypted === 'accepted',
+    ...(trust && { trust }),
   };
 }
 

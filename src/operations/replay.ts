@@ -57,12 +57,16 @@ async function withoutKnown(
   return ours;
 }
 
-/** What stays of a commit when it is put on top of others: who, when, what it says, and the tree of its store. */
+/**
+ * What stays of a commit when it is put on top of others: who, when, what it says, and the tree of its store. One that is of
+ * no store stays the same only as a whole: the first commits of two hosts may differ in nothing but their public keys.
+ */
 async function contentOf(reader: ObjectReader, oid: Oid): Promise<string> {
   const moment = await readMoment(reader, oid);
   const { author, message } = moment.commit;
-  const store = decodeTrailers(message).get('Store') ?? '';
-  return JSON.stringify([author, message, (await storeTrees(reader, moment)).get(store)]);
+  const store = decodeTrailers(message).get('Store');
+  const tree = store === undefined ? moment.commit.tree : (await storeTrees(reader, moment)).get(store);
+  return JSON.stringify([author, message, tree]);
 }
 
 /**
@@ -78,10 +82,12 @@ export async function replay(
   only?: ReadonlySet<string>,
 ): Promise<Oid> {
   const person = await committerIdentity(repository);
-  const written: { type: ObjectType; content: Uint8Array }[] = [];
+  // By id: a pack holds no object twice.
+  const written = new Map<Oid, { type: ObjectType; content: Uint8Array }>();
   const write = (type: ObjectType, content: Uint8Array): Oid => {
-    written.push({ type, content });
-    return objectId(type, content);
+    const oid = objectId(type, content);
+    written.set(oid, { type, content });
+    return oid;
   };
 
   const tip = await readMoment(reader, onto);
@@ -106,7 +112,7 @@ export async function replay(
     const anew = { tree, parents: [oid], author, time: author.time, committer, message };
     oid = write('commit', await makeCommit(repository, anew));
   }
-  await writeObjects(repository, written);
+  await writeObjects(repository, [...written.values()]);
   return oid;
 
   /** The entries at the top; public keys each for itself, so that what several hosts added stays together. */

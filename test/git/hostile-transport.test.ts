@@ -92,7 +92,7 @@ test("a repository's own configuration runs nothing and leads nowhere else when 
   const more = git(hub, ['commit-tree', git(hub, ['mktree']), '-p', from, '-m', 'y']);
   git(hub, ['update-ref', 'refs/heads/main', more]);
   const into = 'refs/remotes/origin/main';
-  expect(await fetchBranch(repository, url, { ref: 'refs/heads/main', into }, access)).toBe(more);
+  expect(await fetchBranch(repository, url, { ref: 'refs/heads/main', into: [into] }, access)).toBe(more);
   for (const elsewhere of ['git://127.0.0.1:1/x', 'http://127.0.0.1:1/x', 'ssh://127.0.0.1:1/x']) {
     await expect(listRemote(repository, parseRemoteUrl(elsewhere, '/'), access)).rejects.toMatchObject({
       code: 'push',
@@ -117,7 +117,7 @@ test('a ref that looks like an option or a pattern of refs is one ref and no mor
   const fetched = await fetchBranch(
     repository,
     url,
-    { ref: 'refs/heads/absent', into: 'refs/x/y' },
+    { ref: 'refs/heads/absent', into: ['refs/x/y'] },
     { timeout: 5_000 },
   );
   expect(fetched).toBeUndefined();

@@ -18,10 +18,13 @@ export { type Policy, type ReadResult, readService, type Visitor } from './opera
 export type { Move } from './operations/relocate.ts';
 export { type ApplyOptions, applyPlan, type Done } from './operations/restore.ts';
 export { type Located, locate } from './operations/revision.ts';
+export { configuredSigner } from './operations/signing.ts';
 export { type RemoteStatus, remoteStatuses, type StoreStatus, storeStatuses } from './operations/status.ts';
+export { configuredTrust, requireTrusted, type Trust } from './operations/trust.ts';
 export { type Verification, verify } from './operations/verify.ts';
 export type { Identity, Outcome, ReadEvent, Reading, Service, Traits } from './services/service.ts';
 export type { Change } from './snapshot/diff.ts';
 export type { Attributes, Json, Node } from './snapshot/node.ts';
 export { countVerdicts, type Plan, type Step, type Verdict } from './snapshot/plan.ts';
+export type { Signer, SigningKey } from './snapshot/signing-key.ts';
 export { type Entry, findNode, openSnapshot, type Snapshot, walkSnapshot } from './snapshot/walk.ts';

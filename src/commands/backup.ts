@@ -24,7 +24,7 @@ export class BackupCommand extends BaseCommand {
       SERVICE is a URL (\`etcd://HOST:PORT/PREFIX\`, \`dir:PATH\`; \`etcd+tls://\` for TLS) or a store of the configuration.
 
       Exit status: 0 done, also where nothing changed; 3 some nodes could not be read; 6 a push failed; 11 another run holds the
-      repository; 15 the service cannot be reached or refuses the credentials; 16 the service does not look like the one
+      repository; 14 the key that is to sign cannot; 15 the service cannot be reached or refuses the credentials; 16 the service does not look like the one
       that the store was made from.
     `,
     examples: [

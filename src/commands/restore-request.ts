@@ -46,7 +46,7 @@ export abstract class RequestCommand extends BaseCommand {
       const opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
       closing.push(opened);
       const { snapshot, moment } = await locate(opened.reader, opened.repository, revision, this.store);
-      await requireTrusted(opened.reader, moment, surroundings.trust);
+      await requireTrusted(opened.reader, moment.oid, surroundings.trust);
       const { service } = await connect(this.service, surroundings);
       closing.push(service);
       const { source, cluster } = await service.identity();

@@ -18,7 +18,7 @@ export class VerifyCommand extends RequestCommand {
       nodes could not be read.
 
       Exit status: 0 equal; 3 unknown; 4 some nodes are missing or differ; 5 the snapshot is damaged; 12 no key opens its
-      encrypted values; 15 the service cannot be reached.
+      encrypted values; 14 nobody who is trusted signed it; 15 the service cannot be reached.
     `,
     examples: [
       ['Is everything there?', '$0 verify latest etcd://127.0.0.1:2379'],

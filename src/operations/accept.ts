@@ -7,7 +7,6 @@ import { seenRef, trackingRef } from '../git/remote-config.ts';
 import type { Repository } from '../git/repository.ts';
 import type { FetchRequest } from '../git/transport.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { readMoment } from './history.ts';
 import type { Remote } from './remotes.ts';
 import { describeRemote } from './remotes.ts';
 import { requireTrusted } from './trust.ts';
@@ -49,10 +48,11 @@ export async function requireAcceptable(
       },
     );
   }
-  await requireTrusted(reader, await readMoment(reader, tip), trust);
+  await requireTrusted(reader, tip, trust);
 }
 
 /** What is not here at all is nothing that a commit whose history is here comes from. */
 async function comesFrom(repository: Repository, reader: ObjectReader, seen: Oid, tip: Oid): Promise<boolean> {
+  if (seen === tip) return true;
   return (await reader.resolve(seen)) !== undefined && (await isAncestor(repository, seen, tip));
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TreekeeperError } from '../errors.ts';
 import { acquireLock } from '../git/lock.ts';
+import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { readBranch } from '../git/refs.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
@@ -87,6 +88,7 @@ async function bringUpToDate(
   const isEnough = depth === 'newest' || !(await isShallowRepository(repository));
   if (isEnough && tip !== undefined && ours === tip) await accept(tip);
   else {
+    if (ours !== undefined && seen !== undefined) await requireObject(repository, seen);
     // Where something was seen, what came since has to be there, to tell whether it comes from that.
     const isPart = depth === 'newest' && (seen === undefined || ours !== undefined);
     const request: FetchRequest = {
@@ -100,6 +102,12 @@ async function bringUpToDate(
   const taken = await readBranch(repository);
   if (taken !== undefined && taken !== seen) await writeMemory(memory, taken);
   return repository;
+}
+
+/** A cache that lacks what it once had is damaged: that is no fault of the remote. Throws `TreekeeperError('integrity')`. */
+async function requireObject(repository: Repository, oid: Oid): Promise<void> {
+  await using reader = await openReader(repository);
+  await reader.read(oid);
 }
 
 async function readMemory(path: string): Promise<Oid | undefined> {

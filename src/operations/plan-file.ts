@@ -74,7 +74,7 @@ export async function snapshotOf(
       cause: thrown,
     });
   });
-  await requireTrusted(reader, moment, trust);
+  await requireTrusted(reader, moment.oid, trust);
   if ((await storeTrees(reader, moment)).get(store) !== tree) throw damagedPlan();
   return openSnapshot(store, tree, reader);
 }

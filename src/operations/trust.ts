@@ -5,8 +5,9 @@ import type { Config } from '../config/config.ts';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { splitSignature } from '../git/signature.ts';
+import type { Oid } from '../snapshot/objects.ts';
 import { parseFingerprint } from './fingerprint.ts';
-import type { Moment } from './history.ts';
+import { readMoment } from './history.ts';
 import { repositoryKeys } from './public-keys.ts';
 
 /** What is restored, and taken from remotes. */
@@ -34,21 +35,21 @@ export function configuredTrust(config: Config | undefined, signers: readonly st
  * Proves that a commit is signed by one of those who are trusted, where any are. Throws `TreekeeperError('unsigned')` where
  * it is not.
  */
-export async function requireTrusted(reader: ObjectReader, moment: Moment, trust: Trust | undefined): Promise<void> {
+export async function requireTrusted(reader: ObjectReader, oid: Oid, trust: Trust | undefined): Promise<void> {
   if (!trust || trust.signers.length === 0) return;
-  const problem = await problemWith(reader, moment, trust);
+  const problem = await problemWith(reader, oid, trust);
   if (problem === undefined) return;
-  const fact = `the snapshot ${moment.oid.slice(0, 10)} ${problem}`;
+  const fact = `the snapshot ${oid.slice(0, 10)} ${problem}`;
   if (trust.unverified) return trust.unverified(fact);
   throw new TreekeeperError('unsigned', fact, {
     hint: 'nothing was done with it; `git log --show-signature` tells more, and --allow-unverified takes it all the same',
   });
 }
 
-async function problemWith(reader: ObjectReader, moment: Moment, trust: Trust): Promise<string | undefined> {
-  const { content, signature } = splitSignature((await reader.read(moment.oid)).content);
+async function problemWith(reader: ObjectReader, oid: Oid, trust: Trust): Promise<string | undefined> {
+  const { content, signature } = splitSignature((await reader.read(oid)).content);
   if (signature === undefined) return 'is not signed';
-  const { kept } = await repositoryKeys(reader, moment);
+  const { kept } = await repositoryKeys(reader, await readMoment(reader, oid));
   const keys = await findKeys(trust, kept);
   const { verifySignature } = await import('../ciphers/verify.ts');
   const verdict = await verifySignature(content, signature, keys);

@@ -50,6 +50,9 @@ test.each([
     'version: 1\nremotes: [{name: -x, url: y}]\n',
     'f:2:18: remotes.0.name must match pattern "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"',
   ],
+  ['version: 1\nsign: {kee: x}\n', 'f:2:8: sign has the unknown field kee'],
+  ['version: 1\ntrust: {signers: []}\n', 'f:2:18: trust.signers must NOT have fewer than 1 items'],
+  ['version: 1\nsign: {key: 0123ABCD}\n', 'f:2:13: sign.key must match pattern "^[0-9A-Fa-f ]{40,}$"'],
   ['', 'f:1:1: the configuration must be object'],
   ['- a\n', 'f:1:1: the configuration must be object'],
 ])('%j: %s', (text, message) => {

@@ -24,6 +24,16 @@ export interface Message {
   readonly data: Uint8Array;
 }
 
+/** Random bytes are drawn for many messages at once: each draw is a call to the system. */
+let pool = Buffer.alloc(0);
+
+function nextRandom(): Buffer {
+  if (pool.length < blockSize) pool = randomBytes(blockSize * 256);
+  const random = pool.subarray(0, blockSize);
+  pool = pool.subarray(blockSize);
+  return random;
+}
+
 /** A whole message: the packets for the recipients, and the encrypted value. `name` is at most 255 bytes. */
 export function sealValue(
   { key, header }: { readonly key: SessionKey; readonly header: Uint8Array },
@@ -38,7 +48,7 @@ export function sealValue(
     headerMark(header),
     value,
   ]);
-  const random = randomBytes(blockSize);
+  const random = nextRandom();
   const plain = [random, random.subarray(-2), literal, codeHeader];
   const hash = createHash('sha1');
   for (const part of plain) hash.update(part);

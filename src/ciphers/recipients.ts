@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Key, PublicKey, Subkey } from 'openpgp';
 import { reasonOf, TreekeeperError } from '../errors.ts';
+import { keyBlocks } from './key-blocks.ts';
 import { loadOpenpgp } from './openpgp.ts';
 import { passphraseId } from './passphrases.ts';
 
@@ -80,10 +81,11 @@ export function setIdOf(parts: readonly string[]): string {
 export async function readKeys(file: Uint8Array): Promise<PublicKey[]> {
   const { readKeys: read, config } = await loadOpenpgp();
   try {
-    const isArmored = Buffer.from(file.subarray(0, 4096)).includes('-----BEGIN PGP');
-    const keys = isArmored
-      ? await read({ armoredKeys: Buffer.from(file).toString(), config })
-      : await read({ binaryKeys: Uint8Array.from(file), config });
+    const keys: Key[] = [];
+    for (const block of keyBlocks(file)) {
+      const isArmored = typeof block === 'string';
+      keys.push(...(await (isArmored ? read({ armoredKeys: block, config }) : read({ binaryKeys: block, config }))));
+    }
     return keys.map((key) => key.toPublic());
   } catch (cause) {
     throw new TreekeeperError('recipient', `a key file cannot be read: ${reasonOf(cause)}`, {

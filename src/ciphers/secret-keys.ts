@@ -1,6 +1,7 @@
 import type { PrivateKey } from 'openpgp';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { OpenSessionKey } from './cipher.ts';
+import { keyBlocks } from './key-blocks.ts';
 import { loadOpenpgp } from './openpgp.ts';
 import { audienceOf, splitMessage } from './packets.ts';
 
@@ -27,12 +28,17 @@ export async function openWithSecretKeys(file: Uint8Array, passphrase: () => Pro
 
 /** The secret keys in a file, armored or not, locked as they are. Throws `TreekeeperError('decrypt')`. */
 export async function readSecretKeys(file: Uint8Array): Promise<PrivateKey[]> {
-  const openpgp = await loadOpenpgp();
+  const { readPrivateKeys, config } = await loadOpenpgp();
   try {
-    const isArmored = Buffer.from(file.subarray(0, 4096)).includes('-----BEGIN PGP');
-    return isArmored
-      ? await openpgp.readPrivateKeys({ armoredKeys: Buffer.from(file).toString() })
-      : await openpgp.readPrivateKeys({ binaryKeys: Uint8Array.from(file) });
+    const keys: PrivateKey[] = [];
+    for (const block of keyBlocks(file)) {
+      const isArmored = typeof block === 'string';
+      const read = isArmored
+        ? readPrivateKeys({ armoredKeys: block, config })
+        : readPrivateKeys({ binaryKeys: block, config });
+      keys.push(...(await read));
+    }
+    return keys;
   } catch (cause) {
     throw new TreekeeperError('decrypt', `the secret key file cannot be read: ${reasonOf(cause)}`, {
       hint: 'export it with `gpg --export-secret-keys --armor FINGERPRINT`',

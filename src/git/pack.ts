@@ -26,6 +26,9 @@ export function objectId(type: ObjectType, content: Uint8Array): Oid {
  */
 const shortest = 160;
 
+/** Up to here, what is encrypted or compressed already is stored, too: zlib would take its time and save nothing. */
+const mostDense = 8 * 1024;
+
 /** The largest content that one stored block of a zlib stream can hold is larger than that (RFC 1951, 3.2.4). */
 const storedOverhead = 2 + 5 + 4;
 
@@ -87,7 +90,7 @@ export function packChunk(expected: number): PackChunk {
 
     add(type, content) {
       objects += 1;
-      if (content.length < shortest) {
+      if (content.length < shortest || (type === 'blob' && content.length < mostDense && isDense(content))) {
         reserve(10 + content.length + storedOverhead);
         writeHeader(type, content.length);
         writeStored(content);
@@ -111,6 +114,23 @@ export function packChunk(expected: number): PackChunk {
       return bytes.subarray(0, size);
     },
   };
+}
+
+/** So many bytes at the end are looked at. */
+const sample = 64;
+const seen = new Uint8Array(256);
+
+/** Whether content looks like random bytes: of 64 of those about 57 are different, of text about 25. */
+function isDense(content: Uint8Array): boolean {
+  if (content.length < sample) return false;
+  seen.fill(0);
+  let different = 0;
+  for (let at = content.length - sample; at < content.length; at++) {
+    const byte = content[at] ?? 0;
+    different += 1 - (seen[byte] ?? 0);
+    seen[byte] = 1;
+  }
+  return different > 46;
 }
 
 /** The checksum of a zlib stream (RFC 1950); for short content only, since it does not guard against overflow. */

@@ -6,12 +6,14 @@ import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Attributes } from '../snapshot/node.ts';
 import { type Entry, openSnapshot, type Snapshot } from '../snapshot/walk.ts';
 import type { BackupSource } from './backup.ts';
+import type { Comparing } from './compare-sealed.ts';
 import { connect, type Surroundings } from './connect.ts';
 import { openContents } from './contents.ts';
 import { type Moment, readMoment, type StoreMoment } from './history.ts';
 import { liveSnapshot, NotKept } from './live.ts';
 import type { OpenRepository } from './open.ts';
 import type { PlanOptions } from './plan-restore.ts';
+import { withoutResealed } from './resealed.ts';
 import { lastChange, locate } from './revision.ts';
 
 /** One of two states that are compared. */
@@ -62,14 +64,14 @@ export async function compare(
     source: undefined,
   });
   const isLive = (name: string) => isServiceUrl(name) || surroundings.config?.stores[name] !== undefined;
-  const read = (name: string, like?: Snapshot) => readLive(name, like, surroundings, options);
+  const read = (name: string, like?: Snapshot) => readLive(name, like, surroundings, { ...options, repository });
 
   const stored = before === undefined || isLive(before) ? undefined : await find(before);
   if (after === undefined && (before === undefined || before === stored?.snapshot.store)) {
     const { snapshot, moment } = await locate(reader, repository, 'latest', stored?.snapshot.store ?? store);
     const change = await lastChange(reader, moment, snapshot.store);
     if (!change) throw new TreekeeperError('failed', `the store ${snapshot.store} has no history`);
-    return changesBetween(reader, change, key);
+    return changesBetween(reader, change, key, surroundings.unattendedDecryptor);
   }
   const name = after ?? 'latest';
   const storedAfter = isLive(name)
@@ -77,11 +79,17 @@ export async function compare(
     : await find(name, store ?? (after ? undefined : stored?.snapshot.store));
   const a = stored ?? (await read(before ?? 'latest', storedAfter?.snapshot));
   const b = storedAfter ?? (await read(name, a.snapshot));
-  return { before: a, after: b, changes: await listChanges(a.snapshot, b.snapshot, key) };
+  const changes = await listChanges(a.snapshot, b.snapshot, key, surroundings.unattendedDecryptor);
+  return { before: a, after: b, changes };
 }
 
 /** What one moment of a history changed in its store. */
-export async function changesBetween(reader: ObjectReader, moment: StoreMoment, key?: Uint8Array): Promise<Comparison> {
+export async function changesBetween(
+  reader: ObjectReader,
+  moment: StoreMoment,
+  key?: Uint8Array,
+  decryptor?: Decryptor,
+): Promise<Comparison> {
   const open = async (tree: string | undefined) =>
     tree === undefined ? undefined : openSnapshot(moment.store, tree, reader);
   const [parent] = moment.commit.parents;
@@ -95,7 +103,7 @@ export async function changesBetween(reader: ObjectReader, moment: StoreMoment, 
   return {
     before: compared(before, previous),
     after: compared(after, moment),
-    changes: await listChanges(before, after, key),
+    changes: await listChanges(before, after, key, decryptor),
   };
 }
 
@@ -103,17 +111,18 @@ async function listChanges(
   before: Snapshot | undefined,
   after: Snapshot | undefined,
   key: Uint8Array | undefined,
+  decryptor: Decryptor | undefined,
 ): Promise<Change[]> {
   const changes: Change[] = [];
   await diffSnapshots(before, after, (change) => changes.push(change), key);
-  return changes;
+  return before && after && decryptor ? withoutResealed(changes, before, after, decryptor) : changes;
 }
 
 async function readLive(
   name: string,
   like: Snapshot | undefined,
   surroundings: Surroundings,
-  options: PlanOptions,
+  options: PlanOptions & Pick<Comparing, 'repository'>,
 ): Promise<Compared> {
   const source: BackupSource = await connect(name, surroundings);
   await using service = source.service;

@@ -1,11 +1,10 @@
-import type { Decryptor } from '../ciphers/cipher.ts';
 import { TreekeeperError } from '../errors.ts';
 import { hashSink } from '../git/hash-sink.ts';
 import { OidSet } from '../git/oid-set.ts';
 import type { ObjectSource, Oid } from '../snapshot/objects.ts';
 import type { Snapshot } from '../snapshot/walk.ts';
 import type { BackupSource } from './backup.ts';
-import { openComparer } from './compare-sealed.ts';
+import { type Comparing, openComparer } from './compare-sealed.ts';
 import type { PlanOptions } from './plan-restore.ts';
 import { withRestarts } from './read.ts';
 import { takeSnapshot } from './take.ts';
@@ -35,7 +34,7 @@ const nowhere: ObjectSource = {
 export async function liveSnapshot(
   { service, policy, store }: BackupSource,
   stored: Snapshot | undefined,
-  { signal, onProgress, decryptor }: PlanOptions & { readonly decryptor?: Decryptor | undefined } = {},
+  { signal, onProgress, ...comparing }: PlanOptions & Comparing = {},
 ): Promise<Snapshot> {
   return withRestarts(async () => {
     const known = new OidSet();
@@ -60,7 +59,7 @@ export async function liveSnapshot(
     const { tree, manifest, result } = await takeSnapshot(
       service,
       policy,
-      { sink: keeping, previous: stored, sealer: stored && openComparer(stored, keeping, decryptor) },
+      { sink: keeping, previous: stored, sealer: stored && openComparer(stored, keeping, comparing) },
       {
         signal,
         onProgress,

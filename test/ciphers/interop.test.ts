@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as openpgp from 'openpgp';
@@ -6,6 +7,7 @@ import { openDecryptor } from '../../src/ciphers/decryptor.ts';
 import { openEncryptor } from '../../src/ciphers/encryptor.ts';
 import { exportFromGpg, openWithGpg } from '../../src/ciphers/gpg.ts';
 import { audienceOf, splitMessage } from '../../src/ciphers/packets.ts';
+import { openWithPassphrases } from '../../src/ciphers/passphrases.ts';
 import { openRecipients } from '../../src/ciphers/recipients.ts';
 import { openWithSecretKeys } from '../../src/ciphers/secret-keys.ts';
 import { startGnupg } from './gnupg.ts';
@@ -14,7 +16,7 @@ const gnupg = startGnupg();
 const passphrase = 'correct horse';
 const keys = {
   cv25519: gnupg.makeKey('cv25519'),
-  rsa: gnupg.makeKey('rsa3072'),
+  rsa: gnupg.makeKey('rsa4096'),
   nistp256: gnupg.makeKey('nistp256'),
   protected: gnupg.makeKey('cv25519', { passphrase }),
 };
@@ -27,6 +29,14 @@ const key = (text: string) => Buffer.from(text);
 
 beforeEach(() => void vi.stubEnv('GNUPGHOME', gnupg.home));
 afterEach(() => vi.unstubAllEnvs());
+
+/** gpg makes the certificate together with the key, with a colon in front so that nobody imports it by mistake. */
+function revokedKey(): string {
+  const fingerprint = gnupg.makeKey('cv25519');
+  const certificate = readFileSync(join(gnupg.home, 'openpgp-revocs.d', `${fingerprint}.rev`), 'utf8');
+  gnupg.run(['--import'], Buffer.from(certificate.replace(/^:-----/m, '-----')));
+  return fingerprint;
+}
 
 async function encryptorFor(...fingerprints: readonly string[]) {
   return openEncryptor(await openRecipients([publicKeys], fingerprints));
@@ -63,16 +73,44 @@ describe('what is encrypted here', () => {
     expect(gnupg.run(['--decrypt'], message).toString()).toBe('value');
   });
 
-  test('hundreds of values open with one run of gpg, each as it was', async () => {
-    const encryptor = await encryptorFor(keys.cv25519);
+  // 10,000, the size of a large store, take gpg a minute or two.
+  test('every one of many values opens with gpg, as it was', { timeout: 600_000 }, async () => {
+    const count = Number(process.env['GPG_MESSAGES'] ?? 200);
+    const encryptor = await encryptorFor(keys.cv25519, keys.nistp256);
     const directory = join(gnupg.home, 'values');
     mkdirSync(directory);
-    const names = Array.from({ length: 300 }, (_, index) => join(directory, `v${index}`));
+    const names = Array.from({ length: count }, (_, index) => join(directory, `v${index}`));
+    const textOf = (index: number) => `value ${index}\n`.repeat(index % 900);
     for (const [index, name] of names.entries())
-      writeFileSync(`${name}.gpg`, await encryptor.encrypt(key(`k${index}`), key(`value ${index}\n`.repeat(index))));
+      writeFileSync(`${name}.gpg`, await encryptor.encrypt(key(`k${index}`), key(textOf(index))));
     gnupg.run(['--decrypt-files', ...names.map((name) => `${name}.gpg`)]);
-    for (const [index, name] of names.entries())
-      expect(readFileSync(name, 'utf8')).toBe(`value ${index}\n`.repeat(index));
+    for (const [index, name] of names.entries()) expect(readFileSync(name, 'utf8')).toBe(textOf(index));
+  });
+
+  test.each(['shared', 'per-value'] as const)(
+    'with a passphrase and %s session keys, gpg and this open',
+    async (sessionKeys) => {
+      const encryptor = openEncryptor(await openRecipients([], [], { passphrase }), sessionKeys);
+      const ours = openDecryptor(openWithPassphrases(['another', passphrase]));
+      for (const value of ['', 'one', 'x'.repeat(10_000)]) {
+        const message = await encryptor.encrypt(key('a'), key(value));
+        const given = ['--pinentry-mode', 'loopback', '--passphrase', passphrase];
+        expect(gnupg.run([...given, '--decrypt'], message).toString()).toBe(value);
+        expect(Buffer.from(await ours.decrypt(key('a'), message)).toString()).toBe(value);
+      }
+      const message = await encryptor.encrypt(key('a'), key('value'));
+      const wrong = openDecryptor(openWithPassphrases(['another']));
+      await expect(wrong.decrypt(key('a'), message)).rejects.toMatchObject({ code: 'decrypt' });
+    },
+  );
+
+  test('to a key and with a passphrase, either opens', async () => {
+    const recipients = await openRecipients([publicKeys], [keys.cv25519], { passphrase });
+    const message = await openEncryptor(recipients).encrypt(key('a'), key('value'));
+    expect(audienceOf(splitMessage(message).header)).toMatchObject({ keyIds: recipients.keyIds, passphrase: true });
+    const withKey = await openWithSecretKeys(secretOf(keys.cv25519), noPassphrase);
+    for (const open of [withKey, openWithPassphrases([passphrase])])
+      expect(Buffer.from(await openDecryptor(open).decrypt(key('a'), message)).toString()).toBe('value');
   });
 
   test.each(['shared', 'per-value'] as const)(
@@ -113,6 +151,40 @@ describe('opening', () => {
       code: 'decrypt',
       message: expect.stringContaining(keys.protected),
     });
+  });
+
+  test('with a subkey alone, as it is exported without its primary key', async () => {
+    const message = await (await encryptorFor(keys.cv25519)).encrypt(key('a'), key('value'));
+    const subkeys = gnupg.run(['--export-secret-subkeys', keys.cv25519]);
+    const ours = openDecryptor(await openWithSecretKeys(subkeys, noPassphrase));
+    expect(Buffer.from(await ours.decrypt(key('a'), message)).toString()).toBe('value');
+  });
+
+  test('through gpg asks for one thing at a time, whatever is in flight, and once for what no key opens', async () => {
+    const encryptor = openEncryptor(await openRecipients([publicKeys], [keys.cv25519]), 'per-value');
+    const log = join(gnupg.home, 'runs');
+    const bin = join(gnupg.home, 'bin');
+    mkdirSync(bin);
+    const real = execFileSync('which', ['gpg'], { encoding: 'utf8' }).trim();
+    const script = `#!/bin/sh\necho begin >>${log}\n${real} "$@"\nstatus=$?\necho end >>${log}\nexit $status\n`;
+    writeFileSync(join(bin, 'gpg'), script, { mode: 0o755 });
+    vi.stubEnv('PATH', `${bin}:${process.env['PATH']}`);
+    const names = ['a', 'b', 'c'];
+    const messages = await Promise.all(names.map((name) => encryptor.encrypt(key(name), key(name))));
+    const decryptor = openDecryptor(openWithGpg());
+    await Promise.all(messages.map((message, index) => decryptor.decrypt(key(names[index] ?? ''), message)));
+    expect(readFileSync(log, 'utf8')).toBe('begin\nend\n'.repeat(3));
+
+    const stranger = await openpgp.generateKey({ userIDs: [{ name: 'x' }], format: 'armored' });
+    const [read] = await openpgp.readKeys({ armoredKeys: stranger.publicKey });
+    const theirs = openEncryptor(
+      await openRecipients([Buffer.from(stranger.publicKey)], [read?.getFingerprint() ?? '']),
+    );
+    for (const name of names)
+      await expect(decryptor.decrypt(key(name), await theirs.encrypt(key(name), key(name)))).rejects.toMatchObject({
+        code: 'decrypt',
+      });
+    expect(readFileSync(log, 'utf8')).toBe('begin\nend\n'.repeat(4));
   });
 
   test('through gpg, which is asked once for all values of a run', async () => {
@@ -188,6 +260,8 @@ describe('recipients', () => {
   test.each([
     ['expired', () => gnupg.makeKey('cv25519', { expires: 'seconds=1' }), /expired/i, 2_000],
     ['sign-only', () => gnupg.makeKey('cv25519', { signOnly: true }), /encrypt/i, 0],
+    ['too weak', () => gnupg.makeKey('rsa1024'), /too weak/i, 0],
+    ['revoked', revokedKey, /revoked/i, 0],
   ] as const)('a key that is %s is refused by name', async (_what, make, message, later) => {
     const fingerprint = make();
     const file = gnupg.run(['--export', fingerprint]);
@@ -195,6 +269,13 @@ describe('recipients', () => {
       code: 'recipient',
       message: expect.stringMatching(new RegExp(`${fingerprint}.*${message.source}`, 'i')),
     });
+  });
+
+  test('several in one file, as `cat` puts them together, are all found', async () => {
+    const [one, two] = [keys.cv25519, keys.rsa].map((fingerprint) => gnupg.run(['--export', '--armor', fingerprint]));
+    const together = Buffer.concat([Buffer.from('keys of the team\n'), one ?? publicKeys, two ?? publicKeys]);
+    const { keyIds } = await openRecipients([together], [keys.cv25519, keys.rsa]);
+    expect(keyIds).toHaveLength(2);
   });
 
   test('one that nobody has, or that is no fingerprint, is refused', async () => {
@@ -206,6 +287,36 @@ describe('recipients', () => {
     const fingerprint = gnupg.makeKey('cv25519', { expires: '20d' });
     const { warnings } = await openRecipients([await exportFromGpg(fingerprint)], [fingerprint]);
     expect(warnings).toEqual([expect.stringContaining(`${fingerprint} (key`)]);
+  });
+
+  test('a subkey that expires before its key is warned about, too', async () => {
+    const fingerprint = gnupg.makeKey('cv25519', { signOnly: true });
+    gnupg.run([
+      '--pinentry-mode',
+      'loopback',
+      '--passphrase',
+      '',
+      '--quick-add-key',
+      fingerprint,
+      'cv25519',
+      'encr',
+      '20d',
+    ]);
+    const { warnings, goodUntil } = await openRecipients([await exportFromGpg(fingerprint)], [fingerprint]);
+    expect(warnings).toEqual([expect.stringContaining(`${fingerprint} (key`)]);
+    expect(goodUntil && goodUntil < new Date()).toBe(true);
+  });
+
+  test('a new subkey makes another set of the same recipient', async () => {
+    const fingerprint = gnupg.makeKey('cv25519');
+    const before = await openRecipients([await exportFromGpg(fingerprint)], [fingerprint]);
+    // The newest subkey counts, in whole seconds.
+    const add = ['--faked-system-time', '20400101T000000!', '--pinentry-mode', 'loopback', '--passphrase', ''];
+    gnupg.run([...add, '--quick-add-key', fingerprint, 'cv25519', 'encr', 'never']);
+    const now = new Date('2040-06-01');
+    const after = await openRecipients([await exportFromGpg(fingerprint)], [fingerprint], { now });
+    expect(after.setId).not.toBe(before.setId);
+    expect(after.keyIds).not.toEqual(before.keyIds);
   });
 
   test('a set has the same id in any order, and another one than any other set', async () => {

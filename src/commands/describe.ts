@@ -12,6 +12,7 @@ const values: { readonly [flag: string]: string } = {
   '--plan-out': 'FILE',
   '--confirm-above': 'N',
   '--max-age': 'AGE',
+  '--format': 'FORMAT',
   '--max-count': 'N',
   '--ephemeral': 'skip|record',
   '--at': 'SNAPSHOT',

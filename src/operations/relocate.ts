@@ -1,6 +1,6 @@
 import { TreekeeperError } from '../errors.ts';
 import type { Service } from '../services/service.ts';
-import { type Layout, layouts } from '../snapshot/layout.ts';
+import { type Kind, type Layout, layouts } from '../snapshot/layout.ts';
 import type { Manifest } from '../snapshot/manifest.ts';
 import { keyAt, latin1, placeOf } from '../snapshot/paths.ts';
 
@@ -47,6 +47,11 @@ function move(key: string, moves: readonly Move[]): string | undefined {
     if (key === start || key.startsWith(`${start}/`)) return latin1(to).replace(/\/$/, '') + key.slice(start.length);
   }
   return undefined;
+}
+
+/** A key of one kind of service as the same place is called in another. */
+export function translateKey(key: Uint8Array, from: Kind, to: Kind): Uint8Array {
+  return from === to ? key : translate(key, noRoot, layouts[from], noRoot, layouts[to]);
 }
 
 function translate(key: Uint8Array, root: Uint8Array, from: Layout, newRoot: Uint8Array, to: Layout): Uint8Array {

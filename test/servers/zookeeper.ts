@@ -60,6 +60,9 @@ const parts = [
   'zookeeper',
 ];
 
+/** Of the server and of its own command line. */
+export const zookeeperClasspath = parts.map((part) => join(jars, `${part}.jar`)).join(':');
+
 /** Whether the jars are there. */
 export function hasZookeeper(): boolean {
   try {
@@ -120,7 +123,7 @@ export async function startZookeeper({
     '-Xmx512m',
     ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`),
     '-cp',
-    parts.map((part) => join(jars, `${part}.jar`)).join(':'),
+    zookeeperClasspath,
     'org.apache.zookeeper.server.ZooKeeperServerMain',
     config,
   ];

@@ -6,11 +6,14 @@ import { startGnupg } from '../ciphers/gnupg.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { treekeeper } from './run.ts';
 
+const canary = 'canary-hunter2';
+const passphrase = 'horse-battery-staple';
+
 const gnupg = startGnupg();
 const alice = gnupg.makeKey('cv25519', { user: 'alice <alice@example.org>' });
 const bob = gnupg.makeKey('cv25519', { user: 'bob <bob@example.org>' });
+const carol = gnupg.makeKey('cv25519', { user: 'carol <carol@example.org>', passphrase });
 const expired = gnupg.makeKey('cv25519', { user: 'eve <eve@example.org>', expires: 'seconds=1' });
-const canary = 'canary-hunter2';
 
 /** A directory with values to hide below `secret`, and a configuration that says so. The host has public keys only. */
 async function workspace(recipients: readonly string[] = [alice]) {
@@ -52,6 +55,8 @@ stores:
     raw: git,
     // A keyring of its own, which is empty: nothing is opened with what is not given.
     run: (...args: string[]) => treekeeper(path, args, { GNUPGHOME: path }),
+    runWith: (env: { readonly [name: string]: string }, ...args: string[]) =>
+      treekeeper(path, args, { GNUPGHOME: path, ...env }),
     runWithGpg: (...args: string[]) => treekeeper(path, args, { GNUPGHOME: gnupg.home }),
     [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose](),
   };
@@ -151,7 +156,10 @@ test('without a key it is told which values changed, with one how; and a live se
     status: 4,
     stdout: expect.stringContaining('~ secret/password'),
   });
+  // The host that makes the snapshots knows what is in its ciphertexts.
+  expect((await run('diff', 'latest', 'app', '--name-only')).stdout).toContain('~ secret/password');
   await run('backup', 'app');
+  expect((await run('diff', 'latest', 'app', '--exit-code')).status).toBe(0);
   const without = await run('diff');
   expect(without).toMatchObject({ status: 0, stdout: expect.stringContaining('~ secret/password') });
   expect(without.stdout).not.toContain('other');
@@ -191,30 +199,150 @@ test('ciphertexts that change places are found before anything is restored', asy
   expect(readdirSync(join(path, 'target'))).toEqual([]);
 });
 
-test('no plain value of a hidden node reaches the repository, an error or an argument', async () => {
-  await using space = await workspace();
-  const { path, run, write } = space;
-  const said: string[] = [];
-  for (const round of [1, 2, 3]) {
-    write('secret/password', `${canary} ${round}`);
-    for (const args of [
-      ['backup', 'app'],
-      ['diff'],
-      ['log'],
-      ['ls', '-l'],
-      ['check'],
-      ['restore', 'latest', 'app', '-n'],
-    ]) {
-      const { stdout, stderr } = await run(...args);
-      said.push(stdout, stderr);
-    }
+/** Programs in front of git and gpg that note their arguments, and where a secret lies in a file when they start. */
+function watchChildren(path: string) {
+  const [bin, log, temporary] = ['bin', 'children', 'tmp'].map((name) => join(path, name)) as [string, string, string];
+  for (const directory of [bin, temporary]) mkdirSync(directory);
+  for (const name of ['git', 'gpg']) {
+    const real = execFileSync('which', [name], { encoding: 'utf8' }).trim();
+    const look = `grep -raFl -e ${canary} -e ${passphrase} ${temporary} ${join(path, 'snapshots.git')} 2>/dev/null`;
+    const script = `#!/bin/sh\n{ printf 'ran ${name} %s\\n' "$*"; ${look}; } >>${log}\nexec ${real} "$@"\n`;
+    writeFileSync(join(bin, name), script, { mode: 0o755 });
   }
+  return { env: { PATH: `${bin}:${process.env['PATH']}`, TMPDIR: temporary }, told: () => readFileSync(log, 'utf8') };
+}
+
+test('no secret reaches the repository, a temporary file, an error or an argument', async () => {
+  await using space = await workspace();
+  const { path, runWith, write } = space;
+  const { env, told } = watchChildren(path);
+  writeFileSync(join(path, 'passphrase'), passphrase);
+  writeFileSync(
+    join(path, 'treekeeper.yaml'),
+    `version: 1
+stores:
+  app:
+    service: "dir:live"
+    encrypt:
+      - { keys: ["secret/deep/**"], passphraseFile: passphrase }
+      - { keys: ["secret/**"], recipients: [${alice}], keyFiles: [keys.asc] }
+`,
+  );
+  mkdirSync(join(path, 'target'));
+  const said: string[] = [];
+  for (const args of [
+    ['backup', 'app'],
+    ['diff', 'latest', 'app', '--name-only'],
+    ['log'],
+    ['check'],
+    ['restore', 'latest', 'app', '-n'],
+    ['restore', 'latest', 'dir:target', '--yes', '--key-file', 'alice.key'],
+    ['rekey', '--all', '--key-file', 'alice.key'],
+    ['restore', 'latest', 'dir:target', '--key-file', 'bob.key'],
+  ]) {
+    write('secret/password', `${canary} ${args.join(' ')}`);
+    const { stdout, stderr } = await runWith(env, ...args);
+    said.push(stdout, stderr);
+  }
+  expect(readFileSync(join(path, 'target/secret/deep/token'), 'utf8')).toBe(`${canary}-too`);
+  expect(told()).toMatch(/^ran git .*index-pack/m);
+  expect(told()).toMatch(/^ran gpg /m);
+  for (const text of [...said, told()]) {
+    expect(text).not.toContain('canary');
+    expect(text).not.toContain(passphrase);
+  }
+  // What was only looked at beside the children: nothing was left behind, either.
+  expect(
+    told()
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('ran ')),
+  ).toEqual([]);
   execFileSync('git', ['-C', join(path, 'snapshots.git'), 'repack', '-A', '-d', '-q', '--unpack-unreachable=now']);
-  for (const text of said) expect(text).not.toContain('canary');
   const blobs = execFileSync('git', ['-C', join(path, 'snapshots.git'), 'cat-file', '--batch', '--batch-all-objects']);
   expect(blobs.includes(canary)).toBe(false);
   // grep finds nothing, and says so with its status.
-  expect(() => execFileSync('grep', ['-raF', canary, join(path, 'snapshots.git')], { stdio: 'pipe' })).toThrow();
+  const places = [join(path, 'snapshots.git'), join(path, 'tmp')];
+  for (const secret of [canary, passphrase])
+    expect(() => execFileSync('grep', ['-raF', secret, ...places], { stdio: 'pipe' })).toThrow();
+});
+
+test('a passphrase opens where it is given, in whatever way, and nobody is asked where nobody is', async () => {
+  await using space = await workspace();
+  const { path, run, runWith } = space;
+  const rule = '{ keys: ["**"], passphraseEnv: STORE_PASSPHRASE }';
+  writeFileSync(
+    join(path, 'treekeeper.yaml'),
+    `version: 1\nstores: { app: { service: "dir:live", encrypt: [${rule}] } }\n`,
+  );
+  writeFileSync(join(path, 'passphrase'), `${passphrase}\n`);
+  expect(await run('backup', 'app')).toMatchObject({ status: 2, stderr: expect.stringContaining('STORE_PASSPHRASE') });
+  expect((await runWith({ STORE_PASSPHRASE: passphrase }, 'backup', 'app')).status).toBe(0);
+  const show = ['show', 'latest:secret/password'];
+  for (const env of [
+    { STORE_PASSPHRASE: passphrase },
+    { TREEKEEPER_PASSPHRASE: passphrase },
+    { TREEKEEPER_PASSPHRASE_FILE: join(path, 'passphrase') },
+  ])
+    expect((await runWith(env, ...show)).stdout).toBe(`${canary}\n`);
+  expect((await run(...show, '--passphrase-file', 'passphrase')).stdout).toBe(`${canary}\n`);
+  expect(await run(...show)).toMatchObject({ status: 12, stderr: expect.stringContaining('--passphrase-file') });
+  expect((await runWith({ TREEKEEPER_PASSPHRASE: 'wrong' }, ...show)).status).toBe(12);
+});
+
+test('the passphrase of a secret key comes from a file or the environment', async () => {
+  await using space = await workspace([carol]);
+  const { path, run, runWith } = space;
+  const unlock = ['--pinentry-mode', 'loopback', '--passphrase', passphrase];
+  writeFileSync(join(path, 'carol.key'), gnupg.run([...unlock, '--export-secret-keys', '--armor', carol]));
+  writeFileSync(join(path, 'passphrase'), `${passphrase}\n`);
+  await run('backup', 'app');
+  const show = ['show', 'latest:secret/password', '--key-file', 'carol.key'];
+  for (const env of [
+    { TREEKEEPER_KEY_PASSPHRASE: passphrase },
+    { TREEKEEPER_KEY_PASSPHRASE_FILE: join(path, 'passphrase') },
+  ])
+    expect((await runWith(env, ...show)).stdout).toBe(`${canary}\n`);
+  expect((await run(...show, '--passphrase-file', 'passphrase')).stdout).toBe(`${canary}\n`);
+  expect(await run(...show)).toMatchObject({ status: 12, stderr: expect.stringContaining('no terminal') });
+});
+
+test('somebody leaves: the store is encrypted anew without its service, and the key goes', async () => {
+  await using space = await workspace([alice, bob]);
+  const { path, run, configure, git } = space;
+  await run('backup', 'app');
+  expect(await run('keys', 'remove', bob)).toMatchObject({ status: 2, stderr: expect.stringContaining('store app') });
+  configure([alice]);
+  rmSync(join(path, 'live'), { recursive: true });
+  const rekeyed = await run('rekey', '--key-file', 'alice.key');
+  expect(rekeyed).toMatchObject({ status: 0, stdout: expect.stringContaining('app: 2 values encrypted anew') });
+  expect(rekeyed.stderr).toContain('stays readable');
+  expect((await run('diff', '--key-file', 'alice.key')).stdout).toContain('0 added, 0 changed, 0 removed');
+  expect((await run('show', 'latest:secret/password', '--key-file', 'bob.key')).status).toBe(12);
+  expect((await run('keys', 'remove', bob)).status).toBe(0);
+  expect(git('ls-tree', '--name-only', 'main:%keys')).toBe(`${alice}.asc`);
+
+  // A name is bound to the key in the snapshot, wherever the node goes.
+  mkdirSync(join(path, 'target'));
+  const moved = await run('restore', 'latest', 'dir:target', '--map', 'secret=moved', '--key-file', 'alice.key');
+  expect(moved.status).toBe(0);
+  expect(readFileSync(join(path, 'target/moved/password'), 'utf8')).toBe(`${canary}\n`);
+});
+
+test('in a clone, `git diff` and `git log -p` show the values to who holds the key', async () => {
+  await using space = await workspace();
+  const { path, run, write } = space;
+  await run('backup', 'app');
+  write('secret/password', 'other\n');
+  await run('backup', 'app');
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: path, env: { ...process.env, GNUPGHOME: gnupg.home }, stdio: 'pipe' }).toString();
+  git('clone', '-q', 'snapshots.git', 'clone');
+  git('-C', 'clone', 'config', 'diff.gpg.textconv', 'gpg -d --quiet --batch');
+  for (const args of [
+    ['diff', 'HEAD~1', 'HEAD'],
+    ['log', '-p', '-1'],
+  ])
+    expect(git('-C', 'clone', ...args)).toContain(`-${canary}\n+other`);
 });
 
 test('the drill: a clone, git, gpg and a shell rebuild the tree', async () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { inflateSync } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { reasonOf } from '../../src/errors.ts';
 import { check } from '../../src/operations/check.ts';
@@ -33,6 +34,15 @@ async function findings(repository: string): Promise<readonly string[]> {
   }
 }
 
+/** A loose object has some bits between its last block and its checksum that say nothing: nothing is damaged there. */
+function isSameObject(bytes: Uint8Array, flipped: Uint8Array): boolean {
+  try {
+    return inflateSync(bytes).equals(inflateSync(flipped));
+  } catch {
+    return false;
+  }
+}
+
 test.each(['with git', 'without git'])(
   'no flipped bit goes unnoticed, %s',
   async (how) => {
@@ -57,6 +67,7 @@ test.each(['with git', 'without git'])(
       const bytes = readFileSync(path);
       const flipped = Uint8Array.from(bytes);
       flipped[at] = (bytes[at] ?? 0) ^ (1 << bit);
+      if (isSameObject(bytes, flipped)) return;
       chmodSync(path, 0o644);
       writeFileSync(path, flipped);
       if ((await findings(repository)).length === 0)

@@ -38,7 +38,7 @@ test('every example is one that its verb takes', async () => {
   const context = { directory: '/', signal: new AbortController().signal, loadVerbs: async () => classes };
   for (const verb of classes) {
     for (const [, example] of describeVerb(verb)?.examples ?? []) {
-      const line = example.replace(/^source <\((.*)\)$| >\S+$/, '$1');
+      const line = example.replace(/^source <\((.*)\)$| > ?\S+$/, '$1');
       const [program, ...args] = execFileSync('bash', ['-c', `printf '%s\\0' ${line}`], { encoding: 'utf8' })
         .slice(0, -1)
         .split('\0');

@@ -11,6 +11,7 @@ import { bareRemote } from '../servers/git-hosts.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { hasZookeeper, startZookeeper, type Zookeeper } from '../servers/zookeeper.ts';
 import { treekeeper } from './run.ts';
+import { records } from './workspace.ts';
 
 /* The use cases of README, step by step, with two datacenters of real servers. */
 
@@ -48,7 +49,9 @@ describeWith(...programs)('two datacenters', () => {
     expect(created.every(({ status }) => status === 'created')).toBe(true);
   }
   const dump = async (directory: string, url: string) =>
-    (await treekeeper(directory, ['dump', url, '--values'])).stdout.trimEnd().split('\n');
+    records((await treekeeper(directory, ['dump', url, '--values', '--json'])).stdout).map(
+      ({ key, value }) => `${key} = ${value}`,
+    );
 
   test('standby: backed up on premises, restored elsewhere, from the remote alone', async () => {
     await using home = await temporaryDirectory();

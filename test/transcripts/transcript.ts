@@ -42,7 +42,7 @@ export function normalizer(replacements: readonly (readonly [string, string])[])
   return (text) => {
     const plain = replacements.reduce((changed, [from, to]) => changed.replaceAll(from, to), text);
     return plain
-      .replace(/\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])([0-9a-f]{10})(?:[0-9a-f]{30})?\b/g, (_, id: string) => {
+      .replace(/\b(?=[0-9a-f]*\d)([0-9a-f]{10})(?:[0-9a-f]{30})?\b/g, (_, id: string) => {
         numbers.set(id, numbers.get(id) ?? numbers.size + 1);
         return `<id ${numbers.get(id)}>`;
       })

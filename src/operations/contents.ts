@@ -13,7 +13,7 @@ export interface Contents {
 }
 
 /** How many bytes of values are kept for a second look, so that a restore proves them all first and reads few twice. */
-const mostKept = 64 * 1024 * 1024;
+const mostKept = 32 * 1024 * 1024;
 
 /** Opens the contents of a snapshot. What is read is kept as far as that is small. */
 export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store'>, decryptor?: Decryptor): Contents {

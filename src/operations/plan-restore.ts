@@ -49,8 +49,8 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   return { steps: [...refused, ...dropIdleParents(steps)], nodeOf: nodesOf(contents) };
 
   async function judge(step: Wanted): Promise<void> {
-    const { key, entry, found } = step;
-    const reason = found === undefined ? hidden(latin1(key)) : undefined;
+    const { entry, found } = step;
+    const reason = found === undefined ? hidden(step.name) : undefined;
     if (reason !== undefined) settle(step, 'unreadable', reason);
     else if (found === undefined) await judgeMissing(step, request, contents);
     else step.verdict = typeof found === 'string' ? found : await compareOpened(entry, found.content);
@@ -125,8 +125,8 @@ async function findLive(
         value: value === null ? null : { oid: sink.blob(value), encrypted: false },
         attributes: attributes && sink.blob(encodeJson(attributes)),
       });
-      const isSealed = node.entry.value?.encrypted ?? false;
-      node.found = isSealed ? { content } : content === contentOf(node.entry) ? 'same' : 'differs';
+      const { entry } = node;
+      node.found = entry.value?.encrypted ? { content } : content === contentOf(entry) ? 'same' : 'differs';
     },
     unreadable({ key, subtree, reason }: Unreadable) {
       unreadable.push({ name: latin1(key), subtree, reason });
@@ -185,8 +185,7 @@ function dropIdleParents(steps: readonly Wanted[]): Wanted[] {
   const needed = new Set<string>();
   return steps
     .toReversed()
-    .filter(({ key, verdict, onlyParent }) => {
-      const name = latin1(key);
+    .filter(({ name, verdict, onlyParent }) => {
       const keep = !onlyParent || (verdict === 'create' && needed.has(name));
       if (keep && verdict === 'create')
         for (

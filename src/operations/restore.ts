@@ -21,6 +21,8 @@ const noAnswer: Outcome = { status: 'failed', reason: 'the driver gave no outcom
 /** A batch is given to the driver when it has this many nodes, or values of this many bytes. */
 const batchNodes = 2_000;
 const batchBytes = 8 * 1024 * 1024;
+/** Values in flight from the repository: enough to keep its reader busy, and of the largest ones not too many to hold. */
+const readAhead = 128;
 
 /**
  * Creates what a plan says is missing, parents first, and nothing else. The service decides at the last moment whether a
@@ -36,12 +38,16 @@ export async function applyPlan(
   let batch: { step: Step; node: Node }[] = [];
   let bytes = 0;
   try {
-    for (const step of plan.steps) {
-      if (step.verdict !== 'create') continue;
-      const node = await plan.nodeOf(step);
-      batch.push({ step, node });
-      bytes += node.value?.length ?? 0;
-      if (batch.length >= batchNodes || bytes >= batchBytes) await flush();
+    const steps = plan.steps.filter(({ verdict }) => verdict === 'create');
+    for (let start = 0; start < steps.length; start += readAhead) {
+      const next = await Promise.all(
+        steps.slice(start, start + readAhead).map(async (step) => ({ step, node: await plan.nodeOf(step) })),
+      );
+      for (const item of next) {
+        batch.push(item);
+        bytes += item.node.value?.length ?? 0;
+        if (batch.length >= batchNodes || bytes >= batchBytes) await flush();
+      }
     }
     await flush();
   } catch (thrown) {

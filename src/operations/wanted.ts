@@ -1,5 +1,6 @@
 import type { Service } from '../services/service.ts';
 import { layouts } from '../snapshot/layout.ts';
+import type { Oid } from '../snapshot/objects.ts';
 import { keyAt, latin1, placeOf } from '../snapshot/paths.ts';
 import type { Step } from '../snapshot/plan.ts';
 import { type Entry, findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
@@ -14,14 +15,48 @@ export interface Selected {
   readonly moves: readonly Move[];
 }
 
-/** One node that should be in the service. It becomes the step of the plan: a million of them are held at once. */
-export interface Wanted extends Step {
-  verdict: Step['verdict'];
+/**
+ * One node that should be in the service, and the step of the plan that it becomes. A million of them are held at once, so
+ * each is one object with the strings that cannot be had in another way.
+ */
+export class Wanted implements Step {
+  verdict: Step['verdict'] = 'create';
   reason: string | undefined;
-  /** A parent that was not asked for, and matters only where a child of it is created. */
-  readonly onlyParent: boolean;
   /** What is there: compared already, or as content where an encrypted value has to be opened first. */
   found: 'same' | 'differs' | { readonly content: string } | undefined;
+  /** The key, one character a byte. */
+  readonly name: string;
+  /** A parent that was not asked for, and matters only where a child of it is created. */
+  readonly onlyParent: boolean;
+  /** The key in the snapshot, where it is another one. */
+  private readonly from: string | undefined;
+  private readonly value: Oid | undefined;
+  private readonly isSealed: boolean;
+  private readonly attributes: Oid | undefined;
+
+  constructor(name: string, { key, value, attributes }: Entry, onlyParent: boolean) {
+    const from = latin1(key);
+    this.reason = undefined;
+    this.found = undefined;
+    this.name = name;
+    this.onlyParent = onlyParent;
+    this.from = from === name ? undefined : from;
+    this.value = value?.oid;
+    this.isSealed = value?.encrypted ?? false;
+    this.attributes = attributes;
+  }
+
+  get key(): Uint8Array {
+    return Buffer.from(this.name, 'latin1');
+  }
+
+  get entry(): Entry {
+    return {
+      key: Buffer.from(this.from ?? this.name, 'latin1'),
+      value: this.value === undefined ? null : { oid: this.value, encrypted: this.isSealed },
+      attributes: this.attributes,
+    };
+  }
 }
 
 /** Nodes by key (one character a byte), parents first, and the steps of those that cannot be where they should. */
@@ -42,7 +77,7 @@ export async function collectWanted(selected: Selected): Promise<Collected> {
     if (service.traits.parentsFirst) addParents(key);
     const name = latin1(key);
     const there = wanted.get(name);
-    if (!there || there.onlyParent) wanted.set(name, wantedAt(key, entry, onlyParent));
+    if (!there || there.onlyParent) wanted.set(name, new Wanted(name, entry, onlyParent));
     else refused.push({ verdict: 'refused', key, entry, reason: 'another node of the snapshot goes to the same key' });
   };
   const addParents = (key: Uint8Array) => {
@@ -58,8 +93,8 @@ export async function collectWanted(selected: Selected): Promise<Collected> {
   };
   const addBetween = (segments: readonly string[], first: number) => {
     for (let depth = first; depth < segments.length; depth++) {
-      const parent = keyAt({ relative: false, segments: segments.slice(0, depth) }, service.root, layout);
-      wanted.set(latin1(parent), bareParent(parent));
+      const name = latin1(keyAt({ relative: false, segments: segments.slice(0, depth) }, service.root, layout));
+      wanted.set(name, bareParent(name));
     }
   };
 
@@ -83,17 +118,13 @@ function splitParents(wanted: Map<string, Wanted>): Step[] {
     if (entry.value === null || !parents.has(name)) continue;
     const reason = 'it has a value and children, and the service has room for one of them: for the children';
     steps.push({ verdict: 'refused', key, entry, reason });
-    wanted.set(name, bareParent(key));
+    wanted.set(name, bareParent(name));
   }
   return steps;
 }
 
-function wantedAt(key: Uint8Array, entry: Entry, onlyParent: boolean): Wanted {
-  return { verdict: 'create', key, entry, reason: undefined, onlyParent, found: undefined };
-}
-
-function bareParent(key: Uint8Array): Wanted {
-  return wantedAt(key, { key, value: null, attributes: undefined }, true);
+function bareParent(name: string): Wanted {
+  return new Wanted(name, { key: Buffer.from(name, 'latin1'), value: null, attributes: undefined }, true);
 }
 
 /** The keys above one, where the snapshot's service has nodes for them. */

@@ -1,6 +1,4 @@
 import type { Decryptor } from '../ciphers/cipher.ts';
-import { hashSink } from '../git/hash-sink.ts';
-import { OidSet } from '../git/oid-set.ts';
 import { objectId } from '../git/pack.ts';
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
@@ -46,7 +44,7 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   const steps = [...wanted.values()];
   await judgeAll(steps, judge, options);
   if (service.traits.parentsFirst) refuseOrphans(steps);
-  return { steps: [...refused, ...dropIdleParents(steps)], nodeOf: nodesOf(contents) };
+  return { steps: refused.concat(dropIdleParents(steps)), nodeOf: nodesOf(contents) };
 
   async function judge(step: Wanted): Promise<void> {
     const { entry, found } = step;
@@ -115,15 +113,14 @@ async function findLive(
   for (const node of wanted.values()) node.found = undefined;
   if (wanted.size === 0) return () => undefined;
 
-  const sink = hashSink(new OidSet());
   const visitor = {
     node({ key, value, attributes }: Node) {
       const node = wanted.get(latin1(key));
       if (!node) return;
       const content = contentOf({
         key,
-        value: value === null ? null : { oid: sink.blob(value), encrypted: false },
-        attributes: attributes && sink.blob(encodeJson(attributes)),
+        value: value === null ? null : { oid: objectId('blob', value), encrypted: false },
+        attributes: attributes && objectId('blob', encodeJson(attributes)),
       });
       const { entry } = node;
       node.found = entry.value?.encrypted ? { content } : content === contentOf(entry) ? 'same' : 'differs';
@@ -181,7 +178,8 @@ function refuseOrphans(steps: readonly Wanted[]): void {
 }
 
 /** Parents that were not asked for stay in the plan only where something is created below them. */
-function dropIdleParents(steps: readonly Wanted[]): Wanted[] {
+function dropIdleParents(steps: readonly Wanted[]): readonly Wanted[] {
+  if (!steps.some(({ onlyParent }) => onlyParent)) return steps;
   const needed = new Set<string>();
   return steps
     .toReversed()

@@ -30,9 +30,10 @@ export class Wanted implements Step {
   readonly onlyParent: boolean;
   /** The key in the snapshot, where it is another one. */
   private readonly from: string | undefined;
-  private readonly value: Oid | undefined;
+  /** Ids as bytes, one character each: half of what their digits take. */
+  private readonly value: string | undefined;
   private readonly isSealed: boolean;
-  private readonly attributes: Oid | undefined;
+  private readonly attributes: string | undefined;
 
   constructor(name: string, { key, value, attributes }: Entry, onlyParent: boolean) {
     const from = latin1(key);
@@ -41,9 +42,9 @@ export class Wanted implements Step {
     this.name = name;
     this.onlyParent = onlyParent;
     this.from = from === name ? undefined : from;
-    this.value = value?.oid;
+    this.value = value === null ? undefined : packed(value.oid);
     this.isSealed = value?.encrypted ?? false;
-    this.attributes = attributes;
+    this.attributes = attributes && packed(attributes);
   }
 
   get key(): Uint8Array {
@@ -53,10 +54,18 @@ export class Wanted implements Step {
   get entry(): Entry {
     return {
       key: Buffer.from(this.from ?? this.name, 'latin1'),
-      value: this.value === undefined ? null : { oid: this.value, encrypted: this.isSealed },
-      attributes: this.attributes,
+      value: this.value === undefined ? null : { oid: unpacked(this.value), encrypted: this.isSealed },
+      attributes: this.attributes && unpacked(this.attributes),
     };
   }
+}
+
+function packed(oid: Oid): string {
+  return Buffer.from(oid, 'hex').toString('latin1');
+}
+
+function unpacked(bytes: string): Oid {
+  return Buffer.from(bytes, 'latin1').toString('hex');
 }
 
 /** Nodes by key (one character a byte), parents first, and the steps of those that cannot be where they should. */

@@ -94,7 +94,8 @@ export class BackupCommand extends BaseCommand {
     report(result, repository.branch, printer);
     const isIncomplete = result.unreadable.length > 0 || result.report.hidden !== undefined;
     const { pushAll } = await import('./push-report.ts');
-    const isSafe = remotes.length === 0 || (await pushAll(repository, remotes, printer, signal));
+    const found = result.commit === undefined ? undefined : { commit: result.commit, report: result.report };
+    const isSafe = remotes.length === 0 || (await pushAll(repository, remotes, printer, signal, found));
     if (result.status === 'created') await this.keepUp(repository, printer);
     return isIncomplete ? exitCodes.incomplete : isSafe ? undefined : exitCodes.push;
   }

@@ -2,15 +2,17 @@ import { findExposures } from '../operations/exposure.ts';
 import type { Repository } from '../operations/open.ts';
 import { push, requireTip } from '../operations/push.ts';
 import { describeRemote, type KnownRemote, type Remote, remoteFailure } from '../operations/remotes.ts';
+import type { Found } from '../operations/restate.ts';
 import type { Printer } from '../report/printer.ts';
 import { count, countOf } from '../snapshot/message.ts';
 
-/** Pushes to each of the remotes and tells how it went. Answers whether all of them have everything now. */
+/** Pushes to each of the remotes, after a backup what it `found`, and tells how it went. Answers whether all have everything. */
 export async function pushAll(
   repository: Repository,
   remotes: readonly KnownRemote[],
   printer: Printer,
   signal: AbortSignal,
+  found?: Found,
 ): Promise<boolean> {
   await requireTip(repository);
   let all = true;
@@ -19,7 +21,7 @@ export async function pushAll(
     try {
       const remote = open();
       await warnOfPlainValues(repository, remote, printer);
-      const { status, commits, tip } = await push(repository, remote, signal);
+      const { status, commits, tip } = await push(repository, remote, found, signal);
       const where = describeRemote(remote);
       const text = status === 'pushed' ? `pushed ${countOf(commits, 'commit')} to ${where}` : `${where} is up to date`;
       printer.print({ type: 'push', remote: name, status, commits, tip }, text);

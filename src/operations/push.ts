@@ -12,6 +12,7 @@ import type { Oid } from '../snapshot/objects.ts';
 import { trackingRequest } from './accept.ts';
 import type { Remote } from './remotes.ts';
 import { advance, type RemoteState } from './replay.ts';
+import { type Found, restate } from './restate.ts';
 
 export interface PushResult {
   readonly status: 'pushed' | 'up-to-date';
@@ -30,12 +31,18 @@ const longestPause = 2_000;
 /**
  * Pushes the branch to the same one of a remote. What others put there stays, and ours comes on top: the remote's history
  * is linear, and nothing is ever forced. Counts only once the remote says that its branch is where it should be. Throws
- * `TreekeeperError('push')`; the repository is then as before, and the next push brings everything that is missing.
+ * `TreekeeperError('push')`; the repository is then as before, and the next push brings everything that is missing. With
+ * `found`, the store that was just read is there as it was found, even where we have nothing new of it.
  */
-export async function push(repository: Repository, remote: Remote, signal?: AbortSignal): Promise<PushResult> {
+export async function push(
+  repository: Repository,
+  remote: Remote,
+  found?: Found,
+  signal?: AbortSignal,
+): Promise<PushResult> {
   const ours = await requireTip(repository);
   await using reader = await openReader(repository);
-  return await pushCommit(repository, reader, remote, ours, signal);
+  return await pushCommit(repository, reader, remote, { ours, found }, signal);
 }
 
 /** The commit that is to be pushed. Throws `TreekeeperError('usage')` where there is none. */
@@ -49,7 +56,7 @@ async function pushCommit(
   repository: Repository,
   reader: ObjectReader,
   remote: Remote,
-  ours: Oid,
+  { ours, found }: { readonly ours: Oid; readonly found: Found | undefined },
   signal: AbortSignal | undefined,
 ): Promise<PushResult> {
   const { url } = remote;
@@ -58,7 +65,8 @@ async function pushCommit(
   let state = await knownState(repository, remote);
   for (let tries = 1; tries <= mostTries && Date.now() < deadline; tries++) {
     signal?.throwIfAborted();
-    const to = await advance(repository, reader, ours, state);
+    const advanced = await advance(repository, reader, ours, state);
+    const to = found ? await restate(repository, reader, found, advanced) : advanced;
     const answer = await pushBranch(repository, url, { from: to, to: repository.branch }, access);
     if (answer.status !== 'rejected') {
       const { status } = answer;

@@ -223,6 +223,34 @@ test('a push whose answer got lost, and a remote that was forgotten and added an
   expect(await values()).toEqual(['1', '2', '3', '4']);
 });
 
+test('where two hosts back up the same store, the newest snapshot on the remote is what was found last', async () => {
+  await using a = await backupHost();
+  await using b = await backupHost();
+  const hub = bareRemote(join(a.path, 'hub.git'));
+  const seen = () => git(hub, 'show', 'main:live/app');
+  for (const host of [a, b]) await host.run('remote', 'add', 'origin', hub);
+  await a.run('backup', 'dir:live', '--push');
+  b.write('app', 'two\n');
+  await b.run('backup', 'dir:live', '--push');
+  expect(seen()).toBe('two');
+
+  // The value is back, and the other host is gone: ours has nothing new to push, and what is there is not what is so.
+  expect(await a.run('backup', 'dir:live', '--push')).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/no change.*pushed 1 commit/s),
+  });
+  expect(seen()).toBe('one');
+  expect(subjects(hub)[0]).toBe('live: 0 added, 1 changed, 0 removed (1 nodes)');
+  expect((await a.run('backup', 'dir:live', '--push')).stdout).toContain('is up to date');
+
+  // A host that leaves something out has another store: they do not push each other away.
+  b.write('app', 'one\n');
+  expect((await b.run('backup', 'dir:live', '--exclude', 'x', '--push')).status).toBe(0);
+  const tip = git(hub, 'rev-parse', 'main');
+  expect((await a.run('backup', 'dir:live', '--push')).stdout).toContain('is up to date');
+  expect(git(hub, 'rev-parse', 'main')).toBe(tip);
+});
+
 test('the archive keeps the whole history, the branch begins anew, and remotes go on', async () => {
   await using host = await backupHost();
   const { path, run, write, git: own } = host;

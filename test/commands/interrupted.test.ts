@@ -8,7 +8,7 @@ import { temporaryDirectory } from '../servers/process.ts';
 import { type Proxy as Relay, startProxy } from '../servers/proxy.ts';
 import { hasZookeeper } from '../servers/zookeeper.ts';
 import { type Run, treekeeper } from './run.ts';
-import { consulStore, etcdStore, fill, node, type Store, zookeeperStore } from './stores.ts';
+import { fill, node, type Store, storeKinds } from './stores.ts';
 
 const seconds = 2;
 /** A run is over within its deadline, the time to start, and one more try at each of the things that it does. */
@@ -40,11 +40,7 @@ describeWith(
   'java',
   ...hasJava,
 )('in the middle of a run', () => {
-  const kinds: readonly (readonly [string, () => Promise<Store>, string])[] = [
-    ['etcd', etcdStore, '/t'],
-    ['zookeeper', zookeeperStore, '/t'],
-    ['consul', consulStore, 't'],
-  ];
+  const kinds = storeKinds.map(({ kind, start, key }) => [kind, start, key('t')] as const);
   const tree = (root: string) => [
     ...(root.startsWith('/') ? [node(root, 'root')] : []),
     ...Array.from({ length: nodes }, (_, index) =>

@@ -103,6 +103,17 @@ export async function consulStore(): Promise<Store> {
   };
 }
 
+/** Each kind of service that has servers, and how it writes the key of a name. */
+export const storeKinds: readonly {
+  readonly kind: string;
+  start(): Promise<Store>;
+  key(name: string): string;
+}[] = [
+  { kind: 'etcd', start: etcdStore, key: (name) => `/${name}` },
+  { kind: 'zookeeper', start: zookeeperStore, key: (name) => `/${name}` },
+  { kind: 'consul', start: consulStore, key: (name) => name },
+];
+
 /** A node; the key has one character per byte. */
 export function node(key: string, value: string | Uint8Array | null, attributes?: Attributes): Node {
   return {

@@ -1,0 +1,98 @@
+import { connect, createServer, type Socket } from 'node:net';
+import type { Endpoint } from '../../src/services/address.ts';
+
+/**
+ * What can befall a connection. `delay`: nothing passes for a moment. `reset` and `end`: it is over, roughly or politely.
+ * `gone`: all connections are over, and there are no new ones. `stall`: nothing passes any more, on any connection.
+ * `flip` and `lose`: a byte is another one, or some are missing, as no network of today does but a bad proxy might.
+ */
+export const harms = ['delay', 'reset', 'end', 'gone', 'stall', 'flip', 'lose'] as const;
+export type Harm = (typeof harms)[number];
+
+const sides = ['request', 'answer'] as const;
+export type Side = (typeof sides)[number];
+
+export interface Fault {
+  readonly side: Side;
+  /** How many bytes have gone that way before, on all connections together. */
+  readonly at: number;
+  readonly harm: Harm;
+  /** The bits of the byte that are flipped, or how many bytes are missing. */
+  readonly amount: number;
+}
+
+/** The words for a fault in what is reported. */
+export function describeFault({ side, at, harm, amount }: Fault): string {
+  return `${harm} (${amount}) at byte ${at} of the ${side}s`;
+}
+
+/** A relay in front of a server that does one thing to what passes through it. */
+export interface Relay extends AsyncDisposable {
+  readonly endpoint: Endpoint;
+  /** How many bytes passed each way. */
+  readonly passed: { readonly [side in Side]: number };
+}
+
+const pauseTime = 200;
+
+export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay> {
+  const sockets = new Set<Socket>();
+  const passed = { request: 0, answer: 0 };
+  let isStalled = false;
+  let isGone = false;
+
+  const server = createServer((client) => {
+    if (isGone) return void client.destroy();
+    const upstream = connect(target);
+    join('request', client, upstream);
+    join('answer', upstream, client);
+  });
+
+  function join(side: Side, from: Socket, to: Socket): void {
+    sockets.add(from);
+    from.on('error', () => {});
+    from.once('close', () => {
+      sockets.delete(from);
+      to.end();
+    });
+    from.on('data', (chunk) => {
+      if (isStalled) return;
+      const before = fault?.side === side ? fault.at - passed[side] : -1;
+      passed[side] += chunk.length;
+      if (!fault || before < 0 || before >= chunk.length) return void to.write(chunk);
+      if (before > 0) to.write(chunk.subarray(0, before));
+      hurt(fault, from, to, chunk.subarray(before));
+    });
+  }
+
+  function hurt({ harm, amount }: Fault, from: Socket, to: Socket, rest: Buffer): void {
+    if (harm === 'delay') {
+      from.pause();
+      setTimeout(() => {
+        to.write(rest);
+        from.resume();
+      }, pauseTime);
+    } else if (harm === 'stall') isStalled = true;
+    else if (harm === 'reset') {
+      from.resetAndDestroy();
+      to.resetAndDestroy();
+    } else if (harm === 'end') {
+      to.end();
+      from.destroy();
+    } else if (harm === 'gone') {
+      isGone = true;
+      for (const socket of sockets) socket.destroy();
+    } else if (harm === 'lose') to.write(rest.subarray(amount));
+    else to.write(Buffer.concat([Buffer.of((rest[0] ?? 0) ^ amount), rest.subarray(1)]));
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    endpoint: { host: '127.0.0.1', port: (server.address() as { port: number }).port },
+    passed,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,5 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { longestHeld } from './lock-file.ts';
 import { quarantinePrefix } from './quarantine.ts';
 import type { Repository } from './repository.ts';
 
@@ -9,14 +10,12 @@ export const lockDirectory = 'treekeeper';
 /** How long a git that a person runs may take over a lock file or a pack, before it counts as dead. */
 const anHour = 60 * 60_000;
 
-/** How long git holds the lock of a ref: while it writes 41 bytes, or a reflog entry. */
-const tenSeconds = 10_000;
-
 /**
  * Removes what dead runs left in the repository. To be called only by the holder of the lock: then every quarantine is
  * a dead one, and so is the lock file of a ref that a backup moves, where it is older than this process or ten seconds.
  * Git itself never clears those, and the next move would fail of them. Other lock files and unfinished packs may belong
- * to a git that somebody runs at this moment (`gc`, `fetch`), and hinder nobody: those go when they are an hour old.
+ * to a git that somebody runs at this moment (`gc`, `fetch`): those go when they are an hour old, and that of a ref before, when
+ * it is in the way.
  */
 export async function clearLeftovers({ gitDir, commonDir, branch }: Repository): Promise<void> {
   const objects = join(commonDir, 'objects');
@@ -27,7 +26,7 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
   const now = Date.now();
   const started = now - process.uptime() * 1000;
   for (const path of [join(commonDir, `${branch}.lock`), join(gitDir, 'HEAD.lock')]) {
-    await removeOlder(path, Math.max(started, now - tenSeconds));
+    await removeOlder(path, Math.max(started, now - longestHeld));
   }
 
   const refs = (await list(join(commonDir, 'refs'), true)).map((name) => join('refs', name));

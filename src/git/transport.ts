@@ -1,5 +1,8 @@
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
 import { type ErrorCode, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { lockInTheWay, outlastLock } from './lock-file.ts';
 import { requireGit, runGit } from './process.ts';
 import { moveRefs, readRef } from './refs.ts';
 import type { RemoteUrl } from './remote-url.ts';
@@ -26,10 +29,13 @@ export interface PushRequest {
   readonly dryRun?: boolean;
 }
 
-/** `rejected`: the remote's branch has something that the commit does not come from. Nothing happened there. */
+/**
+ * `rejected`: the remote's branch has something that the commit does not come from, or a git there has `lock`, its lock file,
+ * or left it when it was killed. Nothing happened there.
+ */
 export type PushAnswer =
   | { readonly status: 'pushed' | 'up-to-date' }
-  | { readonly status: 'rejected'; readonly reason: string };
+  | { readonly status: 'rejected'; readonly lock: string | undefined };
 
 export interface FetchRequest {
   /** The branch there, in full. */
@@ -102,8 +108,13 @@ export async function pushBranch(
     if (rejected === undefined) throw thrown;
     if (
       /non-fast-forward|fetch first|stale info|failed to update ref|cannot lock ref|incorrect old value/.test(rejected)
-    )
-      return { status: 'rejected', reason: rejected };
+    ) {
+      const lock = lockInTheWay(rejected);
+      // In a directory it is a git of ours that takes a push, and dies with us.
+      const isOurs = lock !== undefined && url.protocol === 'file' && (await isBelow(lock, url.text));
+      if (isOurs) await outlastLock(lock, access.signal).catch(() => {});
+      return { status: 'rejected', lock };
+    }
     throw new TreekeeperError('push', `${url.text} refuses the push: ${rejected}`, {
       hint: 'the snapshot is safe here; what the host says above is what its operator decided, or has to fix',
       cause: thrown,
@@ -233,6 +244,11 @@ function rejection(said: string, to: string): string | undefined {
 export async function isShallowRepository({ gitDir }: Repository): Promise<boolean> {
   const { stdout } = await runGit({ gitDir, args: ['rev-parse', '--is-shallow-repository'] });
   return stdout.toString().trim() === 'true';
+}
+
+/** Whether git, which follows links, means something in this directory. */
+async function isBelow(path: string, directory: string): Promise<boolean> {
+  return path.startsWith(`${await realpath(directory).catch(() => directory)}${sep}`);
 }
 
 function escapeRegExp(text: string): string {

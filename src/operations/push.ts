@@ -63,6 +63,7 @@ async function pushCommit(
   const access = { ...remote.access, ...(signal && { signal }) };
   const deadline = Date.now() + mostTime;
   let state = await knownState(repository, remote);
+  let lock: string | undefined;
   for (let tries = 1; tries <= mostTries && Date.now() < deadline; tries++) {
     signal?.throwIfAborted();
     const advanced = await advance(repository, reader, ours, state);
@@ -76,11 +77,18 @@ async function pushCommit(
       return { status, commits: commits.length, tip };
     }
 
+    lock = answer.lock;
     if (tries > 1) await delay(Math.random() * Math.min(longestPause, 50 * 2 ** tries), undefined, { signal });
     await fetchBranch(repository, url, await trackingRequest(repository, remote), access);
     state = await knownState(repository, remote);
   }
-  throw new TreekeeperError('push', `the branch of ${remote.name} (${formatRemoteUrl(url)}) kept moving`, {
+  const place = `${remote.name} (${formatRemoteUrl(url)})`;
+  if (lock !== undefined) {
+    throw new TreekeeperError('push', `the branch of ${place} is locked there, by ${lock}`, {
+      hint: 'where no git runs there that holds it, one was killed: its operator has to remove that file; the snapshot is safe here',
+    });
+  }
+  throw new TreekeeperError('push', `the branch of ${place} kept moving`, {
     hint: 'the snapshot is safe here; the next push brings it there',
   });
 }

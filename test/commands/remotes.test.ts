@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bareRemote } from '../servers/git-hosts.ts';
@@ -221,6 +221,28 @@ test('a push whose answer got lost, and a remote that was forgotten and added an
   write('app', '4');
   expect((await run('backup', 'dir:live', '--store', 'b', '--push')).status).toBe(0);
   expect(await values()).toEqual(['1', '2', '3', '4']);
+});
+
+test('locks that a killed push left, here and in a directory that is pushed to, stop no other', async () => {
+  await using host = await backupHost();
+  const hub = bareRemote(join(host.path, 'hub.git'));
+  await host.run('remote', 'add', 'origin', hub);
+  await host.run('backup', 'dir:live', '--push');
+  host.write('app', 'two\n');
+  const locks = [
+    join(hub, 'refs/heads/main.lock'),
+    ...['remotes', 'treekeeper/seen', 'treekeeper/reached', 'treekeeper/pushed'].map((kind) =>
+      join(host.path, `snapshots.git/refs/${kind}/origin/main.lock`),
+    ),
+  ];
+  const before = new Date(Date.now() - 11_000);
+  for (const lock of locks) {
+    writeFileSync(lock, '');
+    utimesSync(lock, before, before);
+  }
+  expect(await host.run('backup', 'dir:live', '--push')).toMatchObject({ status: 0, stderr: '' });
+  expect(git(hub, 'rev-parse', 'main')).toBe(host.git('rev-parse', 'main'));
+  expect(locks.filter((lock) => existsSync(lock))).toEqual([]);
 });
 
 test('where two hosts back up the same store, the newest snapshot on the remote is what was found last', async () => {

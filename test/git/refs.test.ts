@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { moveBranch, readBranch } from '../../src/git/refs.ts';
+import { moveBranch, moveRefs, readBranch, readRef } from '../../src/git/refs.ts';
 import { openRepository, type Repository } from '../../src/git/repository.ts';
 import { emptyRepository, git } from './temporary.ts';
 
@@ -26,6 +26,36 @@ describe('a branch', () => {
     );
   });
 
+  test.each(['refs/heads/main', 'refs/remotes/origin/main'] as const)(
+    'moves past the lock of %s that a killed git left, and waits for one that a git may hold',
+    async (ref) => {
+      const repository = await emptyRepository();
+      const [one, two] = commits(repository);
+      const lock = join(repository.gitDir, `${ref}.lock`);
+      mkdirSync(dirname(lock), { recursive: true });
+      const leave = (age: number) => {
+        writeFileSync(lock, '');
+        utimesSync(lock, new Date(), new Date(Date.now() - age));
+      };
+      leave(11_000);
+      await moveRefs(repository, [{ ref, to: one }], 'one');
+      expect(await readRef(repository.gitDir, ref)).toBe(one);
+
+      leave(0);
+      let isMoved = false;
+      const moving = moveRefs(repository, [{ ref, to: two }], 'two').then(() => {
+        isMoved = true;
+      });
+      // Long enough for a git to fail of it.
+      await readRef(repository.gitDir, ref);
+      await readRef(repository.gitDir, ref);
+      expect([isMoved, existsSync(lock)]).toEqual([false, true]);
+      rmSync(lock);
+      await moving;
+      expect(await readRef(repository.gitDir, ref)).toBe(two);
+    },
+  );
+
   test('stays where it is where somebody else was first', async () => {
     const repository = await emptyRepository();
     const [one, two, three] = commits(repository);
@@ -47,7 +77,10 @@ describe('a branch', () => {
     const repository = await emptyRepository();
     const [one] = commits(repository);
     await expect(moveBranch(repository, undefined, '1'.repeat(40), 'x')).rejects.toMatchObject({ code: 'failed' });
-    writeFileSync(join(repository.gitDir, 'refs/heads/main.lock'), '');
+    // A directory is no lock of git's, and is not removed.
+    const lock = join(repository.gitDir, 'refs/heads/main.lock');
+    mkdirSync(lock);
+    utimesSync(lock, new Date(), new Date(0));
     await expect(moveBranch(repository, undefined, one, 'x')).rejects.toMatchObject({
       message: expect.stringContaining('main.lock'),
     });

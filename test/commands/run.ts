@@ -13,22 +13,38 @@ export interface Run {
 }
 
 /** Runs the built command line in a directory, with nothing of the environment that could lead it elsewhere. */
-export function treekeeper(
-  directory: string,
-  args: readonly string[],
-  env: { readonly [name: string]: string } = {},
-): Promise<Run> {
+export function treekeeper(directory: string, args: readonly string[], env: Environment = {}): Promise<Run> {
   return finish(directory, [process.execPath, cli, ...args], env);
 }
 
 /** The same for any command. */
-export function finish(
+export function finish(directory: string, command: readonly string[], env: Environment = {}): Promise<Run> {
+  return start(directory, command, env).ended;
+}
+
+/** Starts the command line in a process group of its own, to be killed as a whole. */
+export function startTreekeeper(directory: string, args: readonly string[], env: Environment = {}): Started {
+  return start(directory, [process.execPath, cli, ...args], env, true);
+}
+
+interface Environment {
+  readonly [name: string]: string;
+}
+
+interface Started {
+  readonly pid: number;
+  readonly ended: Promise<Run>;
+}
+
+function start(
   directory: string,
   [command = '', ...args]: readonly string[],
-  env: { readonly [name: string]: string } = {},
-): Promise<Run> {
+  env: Environment,
+  detached = false,
+): Started {
   const child = spawn(command, args, {
     cwd: directory,
+    detached,
     env: { PATH: process.env['PATH'], HOME: directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -39,7 +55,7 @@ export function finish(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
-  return new Promise((resolve, reject) => {
+  const ended = new Promise<Run>((resolve, reject) => {
     child.once('error', reject).once('close', (status) => {
       try {
         // Whatever a test is about: what it prints as JSON is what is published.
@@ -50,10 +66,5 @@ export function finish(
       }
     });
   });
-}
-
-/** Starts one in a process group of its own, to be killed as a whole. */
-export function startTreekeeper(directory: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [cli, ...args], { cwd: directory, detached: true, stdio: 'ignore' });
-  return { pid: child.pid ?? 0, ended: new Promise<void>((resolve) => child.once('close', () => resolve())) };
+  return { pid: child.pid ?? 0, ended };
 }

@@ -5,7 +5,8 @@ import { fill, node, storeKinds } from '../commands/stores.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { inParallel, requireOrderly, runLimited } from './judgement.ts';
 import { caseDirectory, contentOf, gitIn, needServers, randomTree, reported } from './live.ts';
-import { describeFault, type Fault, harms, type Relay, type Side, startRelay } from './relay.ts';
+import { flip, lose } from './mutations.ts';
+import { describeFault, type Fault, type Relay, type Side, startRelay } from './relay.ts';
 import { type Subject, subject } from './subject.ts';
 
 /** Seconds, so short that a connection that says nothing is soon given up. */
@@ -13,7 +14,9 @@ const patience = ['--timeout', '1', '--store', 's', '--json'];
 const leaves = 150;
 
 /** TCP tells when bytes are other ones or missing, unless somebody in between has made it so. */
-const isUndetectable = ({ harm }: Pick<Fault, 'harm'>) => harm === 'flip' || harm === 'lose';
+const isUndetectable = ({ harm }: Fault) => harm === 'change';
+
+const harms = ['delay', 'reset', 'end', 'gone', 'stall', 'change', 'change'] as const;
 
 for (const { kind, start, key } of storeKinds) {
   subject(`a bad connection in a backup: ${kind}`, async (subject) => {
@@ -125,9 +128,9 @@ function anyFaults({ random }: Subject, passed: Relay['passed'], count: number):
   return Array.from({ length: count }, (_, index) => {
     const harm = harms[index % harms.length] ?? 'end';
     // A request that is changed is another request, of which nobody can tell what comes of it.
-    const side: Side = !isUndetectable({ harm }) && random.below(3) === 0 ? 'request' : 'answer';
+    const side: Side = harm !== 'change' && random.below(3) === 0 ? 'request' : 'answer';
     const at = random.below(random.below(3) === 0 ? Math.min(1_000, passed[side]) : passed[side]);
-    return { side, at, harm, amount: harm === 'flip' ? 1 << random.below(8) : 1 + random.below(64) };
+    return { side, at, harm, mutation: random.pick([flip, lose])(random) };
   });
 }
 

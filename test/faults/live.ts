@@ -29,6 +29,11 @@ export function randomTree(random: Random, top: string, leaves: number): Node[] 
   ];
 }
 
+/** The same tree below another key. */
+export function relocated(tree: readonly Node[], from: string, to: string): Node[] {
+  return tree.map((one) => ({ ...one, key: Buffer.from(to + latin1(one.key).slice(from.length), 'latin1') }));
+}
+
 /** What a service has at and below a key, one character a byte, read without a proxy. */
 export async function contentOf(store: Store, top: string): Promise<Map<string, string>> {
   await using service = store.open();

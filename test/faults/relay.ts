@@ -1,13 +1,13 @@
 import { connect, createServer, type Socket } from 'node:net';
 import type { Endpoint } from '../../src/services/address.ts';
+import type { Mutation } from './mutations.ts';
 
 /**
  * What can befall a connection. `delay`: nothing passes for a moment. `reset` and `end`: it is over, roughly or politely.
  * `gone`: all connections are over, and there are no new ones. `stall`: nothing passes any more, on any connection.
- * `flip` and `lose`: a byte is another one, or some are missing, as no network of today does but a bad proxy might.
+ * `change`: other bytes pass, as no network of today does but a bad proxy might.
  */
-export const harms = ['delay', 'reset', 'end', 'gone', 'stall', 'flip', 'lose'] as const;
-export type Harm = (typeof harms)[number];
+export type Harm = 'delay' | 'reset' | 'end' | 'gone' | 'stall' | 'change';
 
 const sides = ['request', 'answer'] as const;
 export type Side = (typeof sides)[number];
@@ -17,13 +17,13 @@ export interface Fault {
   /** How many bytes have gone that way before, on all connections together. */
   readonly at: number;
   readonly harm: Harm;
-  /** The bits of the byte that are flipped, or how many bytes are missing. */
-  readonly amount: number;
+  /** What passes in the place of these bytes, the first of which is the one at `at`; for the harm `change`. */
+  readonly mutation: Mutation;
 }
 
 /** The words for a fault in what is reported. */
-export function describeFault({ side, at, harm, amount }: Fault): string {
-  return `${harm} (${amount}) at byte ${at} of the ${side}s`;
+export function describeFault({ side, at, harm, mutation }: Fault): string {
+  return `${harm === 'change' ? mutation.name : harm} at byte ${at} of the ${side}s`;
 }
 
 /** A relay in front of a server that does one thing to what passes through it. */
@@ -31,6 +31,8 @@ export interface Relay extends AsyncDisposable {
   readonly endpoint: Endpoint;
   /** How many bytes passed each way. */
   readonly passed: { readonly [side in Side]: number };
+  /** Where the pieces of the answers began, as they came: often a frame of the protocol begins there. */
+  readonly pieces: readonly number[];
 }
 
 const pauseTime = 200;
@@ -38,6 +40,7 @@ const pauseTime = 200;
 export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay> {
   const sockets = new Set<Socket>();
   const passed = { request: 0, answer: 0 };
+  const pieces: number[] = [];
   let isStalled = false;
   let isGone = false;
 
@@ -58,6 +61,7 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
     from.on('data', (chunk) => {
       if (isStalled) return;
       const before = fault?.side === side ? fault.at - passed[side] : -1;
+      if (side === 'answer') pieces.push(passed.answer);
       passed[side] += chunk.length;
       if (!fault || before < 0 || before >= chunk.length) return void to.write(chunk);
       if (before > 0) to.write(chunk.subarray(0, before));
@@ -65,7 +69,7 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
     });
   }
 
-  function hurt({ harm, amount }: Fault, from: Socket, to: Socket, rest: Buffer): void {
+  function hurt({ harm, mutation }: Fault, from: Socket, to: Socket, rest: Buffer): void {
     if (harm === 'delay') {
       from.pause();
       setTimeout(() => {
@@ -82,14 +86,14 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
     } else if (harm === 'gone') {
       isGone = true;
       for (const socket of sockets) socket.destroy();
-    } else if (harm === 'lose') to.write(rest.subarray(amount));
-    else to.write(Buffer.concat([Buffer.of((rest[0] ?? 0) ^ amount), rest.subarray(1)]));
+    } else to.write(mutation.change(rest));
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     endpoint: { host: '127.0.0.1', port: (server.address() as { port: number }).port },
     passed,
+    pieces,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));

@@ -1,0 +1,120 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { TreekeeperError } from '../../src/errors.ts';
+import { backup } from '../../src/operations/backup.ts';
+import { connect } from '../../src/operations/connect.ts';
+import { openForBackup } from '../../src/operations/open.ts';
+import type { Endpoint } from '../../src/services/address.ts';
+import { fill, type Store, storeKinds } from '../commands/stores.ts';
+import type { Random } from '../random.ts';
+import { temporaryDirectory } from '../servers/process.ts';
+import { inParallel, requireOrderly, runLimited } from './judgement.ts';
+import { caseDirectory, gitIn, needServers, randomTree, relocated } from './live.ts';
+import { anyMutation, type Mutation, relength } from './mutations.ts';
+import { describeFault, type Fault, type Relay, startRelay } from './relay.ts';
+import { catchStrays } from './strays.ts';
+import { subject } from './subject.ts';
+
+const leaves = 100;
+/** In MiB. What a run takes by itself is about a third of it. */
+const mostMemory = 400;
+
+for (const { kind, start, key } of storeKinds) {
+  subject(`answers that make no sense: ${kind}`, async (subject) => {
+    needServers(subject);
+    await using directory = await temporaryDirectory();
+    await using store = await start();
+    const tree = randomTree(subject.random, key('t'), leaves);
+    await fill(store, tree.slice(0, -10));
+    await record(directory.path, store);
+    await fill(store, tree.slice(-10));
+    const quiet = caseDirectory(directory.path, 'quiet');
+    await using relay = await startRelay(store.endpoint);
+    const nodes = await record(quiet, store, relay.endpoint);
+    const whole = gitIn(quiet, 'rev-parse', 'main:s');
+    const before = gitIn(directory.path, 'rev-parse', 'main');
+    const strays = catchStrays();
+
+    const read = async (fault: Fault, index: number) => {
+      const path = caseDirectory(directory.path, String(index));
+      const where = `read ${index}: ${describeFault(fault)}`;
+      await using changing = await startRelay(store.endpoint, fault);
+      try {
+        const found = await record(path, store, changing.endpoint);
+        const isSame = gitIn(path, 'rev-parse', 'main:s') === whole;
+        subject.must(isSame || found === nodes, `${where}: a snapshot of ${found} nodes of ${nodes}`);
+        subject.count(isSame ? 'read as they were' : 'read as others');
+      } catch (thrown) {
+        subject.must(thrown instanceof TreekeeperError, `${where}: ${thrown instanceof Error ? thrown.stack : thrown}`);
+        subject.must(gitIn(path, 'rev-parse', 'main') === before, `${where}: refused, and a commit`);
+        subject.count('reads refused');
+      }
+      for (const stray of strays.take()) subject.must(false, `${where}, or one beside it: ${stray}`);
+      rmSync(path, { recursive: true });
+    };
+
+    const create = async (fault: Fault, index: number) => {
+      const where = `create ${index}: ${describeFault(fault)}`;
+      const own = relocated(tree, key('t'), key(`c${index}`));
+      await using changing = await startRelay(store.endpoint, fault);
+      await using service = await open(store, changing.endpoint);
+      try {
+        const outcomes = await service.create(own);
+        subject.must(outcomes.length === own.length, `${where}: ${outcomes.length} outcomes for ${own.length} nodes`);
+        subject.count('creations answered');
+      } catch (thrown) {
+        subject.must(thrown instanceof TreekeeperError, `${where}: ${thrown instanceof Error ? thrown.stack : thrown}`);
+        subject.count('creations refused');
+      }
+      for (const stray of strays.take()) subject.must(false, `${where}, or one beside it: ${stray}`);
+    };
+
+    try {
+      await inParallel(someFaults(subject.random, relay, subject.scale(150, 6_000), anyMutation), read);
+      await inParallel(someFaults(subject.random, relay, subject.scale(60, 2_000), anyMutation), create);
+    } finally {
+      strays.stop();
+    }
+
+    const measuring = join(import.meta.dirname, 'most-memory.mjs');
+    await inParallel(someFaults(subject.random, relay, subject.scale(8, 300), relength), async (fault, index) => {
+      const path = caseDirectory(directory.path, `memory${index}`);
+      const where = `memory ${index}: ${describeFault(fault)}`;
+      await using changing = await startRelay(store.endpoint, fault);
+      const args = ['backup', `${store.url(changing.endpoint)}/t`, '--store', 's', '--timeout', '1'];
+      const env = { ...store.env, NODE_OPTIONS: `--import=${measuring}`, MOST_MEMORY: join(path, 'memory') };
+      requireOrderly(subject, await runLimited(path, args, env), where);
+      const memory = Number(readFileSync(join(path, 'memory'), 'utf8'));
+      subject.must(memory < mostMemory, `${where}: ${memory} MiB`);
+      subject.count('lengths with memory measured');
+    });
+  });
+}
+
+async function open(store: Store, endpoint: Endpoint | undefined) {
+  const surroundings = { config: undefined, environment: store.env, timeout: 1_000 };
+  return (await connect(store.url(endpoint), surroundings)).service;
+}
+
+/** A backup of the subtree `t`, in this process. Answers the nodes that it saw, skipped ones included. */
+async function record(directory: string, store: Store, endpoint?: Endpoint): Promise<number> {
+  const surroundings = { config: undefined, environment: store.env, timeout: 1_000 };
+  const { policy, service } = await connect(`${store.url(endpoint)}/t`, surroundings);
+  await using opened = service;
+  const { repository } = await openForBackup(join(directory, 'snapshots.git'), undefined, false);
+  const { report, unreadable } = await backup(repository, { store: 's', policy, service: opened });
+  return [...report.skipped.values()].reduce((sum, count) => sum + count, report.nodes + unreadable.length);
+}
+
+/** Half of them at or soon after the beginning of a piece, where a protocol is likely to have lengths. */
+function someFaults(
+  random: Random,
+  { passed, pieces }: Relay,
+  count: number,
+  mutate: (random: Random) => Mutation,
+): Fault[] {
+  return Array.from({ length: count }, () => {
+    const at = random.below(2) === 0 ? random.pick(pieces) + random.below(20) : random.below(passed.answer);
+    return { side: 'answer', at, harm: 'change', mutation: mutate(random) };
+  });
+}

@@ -56,6 +56,15 @@ describe('a server that goes away', () => {
     await expect(readAll(behind)).rejects.toMatchObject({ code: 'unreachable' });
   });
 
+  test('before a restore fails it once, however many requests are under way', async () => {
+    await using service = openZookeeper({
+      endpoints: [{ host: '127.0.0.1', port: 1 }],
+      root: new Uint8Array(),
+      timeout: 1_000,
+    });
+    await expect(service.create(nodes)).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
   test('where there is another one, that one is asked', async () => {
     await using zookeeper = await startZookeeper();
     const endpoints = [{ host: '127.0.0.1', port: 1 }, zookeeper.endpoint];

@@ -42,6 +42,8 @@ export async function createNodes(
   for (const batch of split(planned)) {
     signal?.throwIfAborted();
     const sent = sendTogether(session, batch);
+    // Nobody waits for it where a batch before it fails.
+    sent.catch(() => {});
     // A batch that has to be tried again waits for those before it: the parents of its nodes may be in them.
     before = before.then(async () => {
       outcomes.push(...(await finish(session, batch, await sent)));

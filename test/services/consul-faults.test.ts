@@ -1,9 +1,10 @@
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ConsulAddress } from '../../src/services/consul/client.ts';
 import { openConsul } from '../../src/services/consul.ts';
 import { describeWith } from '../servers/binaries.ts';
 import { type Consul, startConsul } from '../servers/consul.ts';
-import { limit, listening, node, proxying, readAll, readKeys } from './consul-nodes.ts';
+import { limit, listening, node, proxying, readAll, readKeys, served } from './consul-nodes.ts';
 
 const describe = describeWith('consul');
 
@@ -57,6 +58,19 @@ describe('a server with faults', () => {
     expect((await readAll(part)).hidden).toBe('the token does not allow to read some of the keys');
     await using nothing = open('unseen/', { endpoints });
     await expect(readKeys(nothing)).rejects.toMatchObject({ code: 'unreachable' });
+  });
+
+  test('keys that are in no order are no answer of a consul', async () => {
+    const entries = ['a/2', 'a/1'].map((Key) => ({ Key, Value: null, Flags: 0 }));
+    const server = createServer((_asked, answer) =>
+      answer.setHeader('X-Consul-Index', '7').end(JSON.stringify(entries)),
+    );
+    await using fake = await served(server, () => server.closeAllConnections());
+    await using service = open('', { endpoints: [{ host: '127.0.0.1', port: fake.port }] });
+    await expect(readKeys(service)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('does not answer as a consul does: the keys are in no order'),
+    });
   });
 
   test('a consul without a leader is not believed', async () => {

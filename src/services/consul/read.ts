@@ -109,6 +109,7 @@ async function* batchesOf(
   let nodes: Node[] = [];
   let unreadable: Unreadable[] = [];
   let bytes = 0;
+  let last: Uint8Array | undefined;
 
   try {
     for await (const piece of body) {
@@ -116,7 +117,12 @@ async function* batchesOf(
       for (const entry of scanner.push(piece)) {
         if (!isInside(entry.key, root)) continue;
         if (entry.garbled) unreadable.push(garbledKey(entry));
-        else nodes.push(nodeOf(entry));
+        else {
+          // A snapshot is built as they come.
+          if (last && Buffer.compare(last, entry.key) >= 0) throw new SyntaxError('the keys are in no order');
+          last = entry.key;
+          nodes.push(nodeOf(entry));
+        }
         bytes += entry.value.length;
       }
       if (nodes.length < batchNodes && bytes < batchBytes) continue;

@@ -2,7 +2,7 @@ import { type ChannelOptions, Client, credentials, Metadata, status } from '@grp
 import { TreekeeperError } from '../../errors.ts';
 import { type Endpoint, formatEndpoint } from '../address.ts';
 import {
-  decodeRange,
+  decodeRangeFor,
   decodeStatus,
   decodeTxn,
   encodeRange,
@@ -147,7 +147,8 @@ export function openClient(address: EtcdAddress): EtcdClient {
   }
 
   return {
-    range: (request) => call('/etcdserverpb.KV/Range', encodeRange(request), decodeRange),
+    range: (request) =>
+      call('/etcdserverpb.KV/Range', encodeRange(request), (message) => decodeRangeFor(request, message)),
     txn: (request) => call('/etcdserverpb.KV/Txn', request, decodeTxn),
     status: () => call('/etcdserverpb.Maintenance/Status', Buffer.alloc(0), decodeStatus),
     close: () => {

@@ -47,6 +47,25 @@ export function decodeRange(message: Buffer): RangeResponse {
   return { revision, entries, more };
 }
 
+/**
+ * The same, of the answer to a request. Throws `RangeError` where its keys are others than were asked for, or not in
+ * ascending order: no etcd answers so, and a snapshot is built as they come.
+ */
+export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffer): RangeResponse {
+  const answer = decodeRange(message);
+  let before = start;
+  for (const [index, { key }] of answer.entries.entries()) {
+    const order = Buffer.compare(before, key);
+    if (order > 0 || (order === 0 && index > 0)) throw new RangeError('its keys are in no order');
+    before = key;
+  }
+  const isEndless = end.length === 1 && end[0] === 0;
+  const behind = end.length === 0 ? Buffer.concat([start, Uint8Array.of(0)]) : end;
+  if (!isEndless && answer.entries.length > 0 && Buffer.compare(before, behind) >= 0)
+    throw new RangeError('it has keys that were not asked for');
+  return answer;
+}
+
 const nothing: Buffer = Buffer.alloc(0);
 
 function decodeKeyValue(message: Buffer): KeyValue {

@@ -1,0 +1,60 @@
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { expect, test } from 'vitest';
+import { bytesField, intField, messageField } from '../../src/services/etcd/protobuf.ts';
+import { openEtcd } from '../../src/services/etcd.ts';
+import { readKeys } from './etcd-nodes.ts';
+
+/** Answers every range with these keys: what no etcd does, and bytes that were changed on their way may look like. */
+async function answering(keys: readonly string[]): Promise<AsyncDisposable & { readonly port: number }> {
+  const parts = keys.flatMap((key) => messageField(2, bytesField(1, Buffer.from(key))));
+  const answer = Buffer.concat([...messageField(1, intField(3, 7)), ...parts]);
+  const bytes = (message: Buffer) => message;
+  const Range = {
+    path: '/etcdserverpb.KV/Range',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: bytes,
+    requestDeserialize: bytes,
+    responseSerialize: bytes,
+    responseDeserialize: bytes,
+  } as const;
+  const server = new Server();
+  server.addService(
+    { Range },
+    { Range: (_call: unknown, done: (error: null, answer: Buffer) => void) => done(null, answer) },
+  );
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
+  );
+  return { port, [Symbol.asyncDispose]: async () => server.forceShutdown() };
+}
+
+test.each([
+  ['in no order', ['/t/b', '/t/a']],
+  ['twice', ['/t/a', '/t/a']],
+  ['before what was asked for', ['/s', '/t/a']],
+  ['behind what was asked for', ['/t/a', '/u']],
+])('keys %s are no answer of an etcd', async (_what, keys) => {
+  await using fake = await answering(keys);
+  await using service = openEtcd({
+    endpoints: [{ host: '127.0.0.1', port: fake.port }],
+    root: Buffer.from('/t/'),
+    timeout: 5_000,
+  });
+  await expect(readKeys(service)).rejects.toMatchObject({
+    code: 'unreachable',
+    message: expect.stringContaining('does not answer as an etcd does'),
+  });
+});
+
+test('keys that were asked for, in order, are one', async () => {
+  await using fake = await answering(['/t/a', '/t/a/b', '/t/b']);
+  await using service = openEtcd({
+    endpoints: [{ host: '127.0.0.1', port: fake.port }],
+    root: Buffer.from('/t/'),
+    timeout: 5_000,
+  });
+  expect(await readKeys(service)).toEqual(['/t/a', '/t/a/b', '/t/b']);
+});

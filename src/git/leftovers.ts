@@ -7,6 +7,9 @@ import type { Repository } from './repository.ts';
 /** Below the Git directory: where the lock is, and for a moment what it is taken with. */
 export const lockDirectory = 'treekeeper';
 
+/** What a repository is made in, inside of where it is to be, begins with this. */
+export const makingPrefix = '.treekeeper-making-';
+
 /** How long a git that a person runs may take over a lock file or a pack, before it counts as dead. */
 const anHour = 60 * 60_000;
 
@@ -21,6 +24,10 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
   const objects = join(commonDir, 'objects');
   for (const name of await list(objects)) {
     if (name.startsWith(quarantinePrefix)) await rm(join(objects, name), { recursive: true, force: true });
+  }
+
+  for (const name of await list(commonDir)) {
+    if (name.startsWith(makingPrefix)) await rm(join(commonDir, name), { recursive: true, force: true });
   }
 
   const now = Date.now();

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Signer } from '../snapshot/signing-key.ts';
-import { syncDirectory, syncFile } from './durable.ts';
+import { makingPrefix } from './leftovers.ts';
 import { requireGit } from './process.ts';
 import { isRemoteUrl } from './remote-url.ts';
 
@@ -39,40 +38,23 @@ export async function openRepository(path: string, branch?: string): Promise<Rep
 
 /**
  * Makes a bare repository, which only its owner may read, and answers it opened. Throws `TreekeeperError('failed')`
- * where there is anything at `path` but an empty directory.
+ * where there is anything at `path` but an empty directory, or one that a killed run began to make a repository of.
  */
 export async function createRepository(path: string, branch = 'main'): Promise<Repository> {
   const root = localRoot(path);
   const full = branchName(branch);
-  const short = full.slice('refs/heads/'.length);
   await requireGit();
-  const { initBare } = await import('./upkeep.ts');
-  if (await exists(root)) {
-    await requireEmpty(root);
-    await initBare(root, short);
-  } else {
-    await makeWhole(root, (place) => initBare(place, short));
-  }
-  return openRepository(root, full);
-}
-
-/** Makes a directory beside its place and moves it there at the end: a run that dies leaves no half of it in the way. */
-async function makeWhole(root: string, fill: (place: string) => Promise<void>): Promise<void> {
-  const place = `${root}.new-${randomBytes(8).toString('hex')}`;
+  const { makeRepository } = await import('./make-repository.ts');
+  if (await exists(root)) await requireFree(root);
   try {
-    await mkdir(dirname(root), { recursive: true });
-    await mkdir(place, { mode: 0o700 });
-    await fill(place);
-    for (const name of ['HEAD', 'config']) await syncFile(join(place, name));
-    await syncDirectory(place);
-    await rename(place, root);
-    await syncDirectory(dirname(root));
+    if (!(await makeRepository(root, full.slice('refs/heads/'.length)))) throw taken(root);
   } catch (thrown) {
-    await rm(place, { recursive: true, force: true }).catch(() => {});
-    if (await exists(root)) await requireEmpty(root);
+    // Another run that has made it clears away what this one works in.
+    if (await findGitDir(root)) throw taken(root);
     if (thrown instanceof TreekeeperError) throw thrown;
     throw new TreekeeperError('failed', `cannot make ${root}: ${reasonOf(thrown)}`, { cause: thrown });
   }
+  return openRepository(root, full);
 }
 
 /** A remote can be read through a cache; whatever writes needs a repository of its own. */
@@ -160,13 +142,18 @@ async function requireReadable(root: string, config: string): Promise<void> {
   }
 }
 
-async function requireEmpty(root: string): Promise<void> {
-  if (await findGitDir(root)) throw new TreekeeperError('failed', `there is a repository at ${root} already`);
+async function requireFree(root: string): Promise<void> {
+  if (await findGitDir(root)) throw taken(root);
   const entries = await readdir(root).catch(() => undefined);
-  if (entries?.length === 0) return;
+  const isBegun = entries?.some((name) => name.startsWith(makingPrefix)) && !entries.includes('HEAD');
+  if (entries?.length === 0 || isBegun) return;
   throw new TreekeeperError('failed', `${root} is ${entries ? 'not empty' : 'not a directory'}, and not a repository`, {
     hint: 'give the repository a directory of its own',
   });
+}
+
+function taken(root: string): TreekeeperError {
+  return new TreekeeperError('failed', `there is a repository at ${root} already`);
 }
 
 async function refuse(root: string): Promise<never> {

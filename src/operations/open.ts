@@ -50,7 +50,14 @@ export async function openForBackup(
   } catch (thrown) {
     if (dryRun || !(thrown instanceof TreekeeperError) || thrown.code !== 'no-repository') throw thrown;
     const { initRepository } = await import('./init.ts');
-    return { repository: (await initRepository(path, branch, signer)).repository, created: true, warnings };
+    try {
+      return { repository: (await initRepository(path, branch, signer)).repository, created: true, warnings };
+    } catch (failure) {
+      // Of runs that find none at the same time, one makes it, and the others go on with that.
+      const made = await openForCommits(path, branch, surroundings).catch(() => undefined);
+      if (!made) throw failure;
+      return { repository: made, created: false, warnings };
+    }
   }
 }
 

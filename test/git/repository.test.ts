@@ -1,7 +1,9 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { acquireLock } from '../../src/git/lock.ts';
 import { createRepository, openRepository } from '../../src/git/repository.ts';
+import { fsck } from '../../src/git/upkeep.ts';
 import { emptyRepository, git, temporaryDirectory } from './temporary.ts';
 
 describe('createRepository', () => {
@@ -19,6 +21,34 @@ describe('createRepository', () => {
     mkdirSync(path, { recursive: true });
     expect(await createRepository(path, 'ops/prod')).toMatchObject({ branch: 'refs/heads/ops/prod' });
     expect(await openRepository(path)).toMatchObject({ branch: 'refs/heads/ops/prod' });
+  });
+
+  test.each([[], ['objects', 'objects/pack'], ['objects', 'refs', 'config']])(
+    'completes what a killed run began, with %j',
+    async (...made: string[]) => {
+      const path = join(temporaryDirectory(), 'r');
+      mkdirSync(join(path, '.treekeeper-making-1', 'objects'), { recursive: true });
+      for (const name of made) {
+        if (name === 'config')
+          writeFileSync(join(path, name), '[core]\n\trepositoryformatversion = 0\n\tbare = true\n');
+        else mkdirSync(join(path, name));
+      }
+      const repository = await createRepository(path);
+      expect(await fsck(repository)).toEqual([]);
+      await using _lock = await acquireLock(repository);
+      expect(readdirSync(path).filter((name) => name.startsWith('.'))).toEqual([]);
+    },
+  );
+
+  test('is done by one of several at a time, and the others are told', async () => {
+    const path = join(temporaryDirectory(), 'r');
+    const results = await Promise.allSettled(Array.from({ length: 8 }, () => createRepository(path)));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const result of results) {
+      if (result.status === 'rejected') expect(result.reason.message).toMatch(/there is a repository at .* already/);
+    }
+    expect(await fsck(await openRepository(path))).toEqual([]);
+    expect(readdirSync(path).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
   test.each(['a file', 'a full directory', 'a repository'])('refuses %s', async (what) => {

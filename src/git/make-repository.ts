@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncDirectory, syncFile } from './durable.ts';
+import { makingPrefix } from './leftovers.ts';
+import { initBare } from './upkeep.ts';
+
+/**
+ * Makes a bare repository in a directory that is begun, empty or missing, durably. `HEAD` comes last: before it is there, the
+ * directory is no repository, and the next run goes on from whatever a killed one left. Answers false where another run,
+ * which may work at the same time, was quicker.
+ */
+export async function makeRepository(root: string, branch: string): Promise<boolean> {
+  // Inside of the directory: that is writable, and on the right disk, whatever is above.
+  const place = join(root, `${makingPrefix}${randomBytes(8).toString('hex')}`);
+  await mkdir(dirname(root), { recursive: true });
+  await mkdir(root, { mode: 0o700 }).catch(unlessThere);
+  try {
+    await mkdir(place, { mode: 0o700 });
+    await initBare(place, branch);
+    for (const name of ['HEAD', 'config']) await syncFile(join(place, name));
+    for (const entry of await readdir(place, { withFileTypes: true })) {
+      // Directories are without content, and those of any other run are as good.
+      const move = entry.isDirectory() ? rename : link;
+      if (entry.name !== 'HEAD') await move(join(place, entry.name), join(root, entry.name)).catch(unlessThere);
+    }
+    await syncDirectory(root);
+    const isFirst = await link(join(place, 'HEAD'), join(root, 'HEAD')).then(() => true, unlessThere);
+    await syncDirectory(root);
+    await syncDirectory(dirname(root));
+    return isFirst;
+  } finally {
+    await rm(place, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+function unlessThere(thrown: unknown): false {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  if (code === 'EEXIST' || code === 'ENOTEMPTY') return false;
+  throw thrown;
+}

@@ -1,3 +1,4 @@
+import { Etcd3 } from 'etcd3';
 import type { Endpoint } from '../../src/services/address.ts';
 import { openConsul } from '../../src/services/consul.ts';
 import { openEtcd } from '../../src/services/etcd.ts';
@@ -10,7 +11,14 @@ import { startConsul } from '../servers/consul.ts';
 import { startEtcd } from '../servers/etcd.ts';
 import type { Server } from '../servers/process.ts';
 import { startZookeeper, superUser } from '../servers/zookeeper.ts';
-import { createEphemeral } from '../services/zookeeper-nodes.ts';
+import { createEphemeral, putNode, remove } from '../services/zookeeper-nodes.ts';
+
+/** Another client, which writes and deletes as it likes. */
+export interface Writer extends AsyncDisposable {
+  /** Whether or not the node is there. */
+  put(key: string, value: string): Promise<void>;
+  remove(key: string): Promise<void>;
+}
 
 /** A running service, as the command line sees it, with what a test needs to do behind its back. */
 export interface Store extends AsyncDisposable {
@@ -24,6 +32,7 @@ export interface Store extends AsyncDisposable {
   versionOf(key: string): Promise<string>;
   /** Makes something that belongs to a running client, under this key. */
   hold(key: string): Promise<AsyncDisposable>;
+  writer(): Writer;
 }
 
 export async function etcdStore(): Promise<Store> {
@@ -45,6 +54,14 @@ export async function etcdStore(): Promise<Store> {
       const [, lease = ''] = /lease (\w+)/.exec(await etcd.ctl('lease', 'grant', '600')) ?? [];
       await etcd.ctl('put', '--lease', lease, key, 'held');
       return { [Symbol.asyncDispose]: async () => void (await etcd.ctl('lease', 'revoke', lease)) };
+    },
+    writer() {
+      const client = new Etcd3({ hosts: `http://${endpoint.host}:${endpoint.port}` });
+      return {
+        put: async (key, value) => void (await client.put(key).value(value)),
+        remove: async (key) => void (await client.delete().key(key)),
+        [Symbol.asyncDispose]: async () => client.close(),
+      };
     },
     [Symbol.asyncDispose]: () => etcd[Symbol.asyncDispose](),
   };
@@ -75,6 +92,14 @@ export async function zookeeperStore(): Promise<Store> {
       await createEphemeral(session, Buffer.from(key).toString('latin1'));
       return { [Symbol.asyncDispose]: () => session.close() };
     },
+    writer() {
+      const session = openSession({ ...zookeeper.address, ...superUser });
+      return {
+        put: (key, value) => putNode(session, Buffer.from(key).toString('latin1'), Buffer.from(value)),
+        remove: (key) => remove(session, Buffer.from(key).toString('latin1')),
+        [Symbol.asyncDispose]: () => session.close(),
+      };
+    },
     [Symbol.asyncDispose]: () => zookeeper[Symbol.asyncDispose](),
   };
 }
@@ -99,6 +124,11 @@ export async function consulStore(): Promise<Store> {
       await consul.api('PUT', `kv/${key}?acquire=${ID}`, 'held');
       return { [Symbol.asyncDispose]: async () => void (await consul.api('PUT', `session/destroy/${ID}`)) };
     },
+    writer: () => ({
+      put: async (key, value) => void (await consul.api('PUT', `kv/${key}`, value)),
+      remove: async (key) => void (await consul.api('DELETE', `kv/${key}`)),
+      async [Symbol.asyncDispose]() {},
+    }),
     [Symbol.asyncDispose]: () => consul[Symbol.asyncDispose](),
   };
 }

@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { openForReading } from '../../src/operations/open.ts';
+import { locate } from '../../src/operations/revision.ts';
 import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
+import { type Entry, walkSnapshot } from '../../src/snapshot/walk.ts';
 import type { Run } from '../commands/run.ts';
 import { node, type Store } from '../commands/stores.ts';
 import { records } from '../commands/workspace.ts';
@@ -55,6 +58,18 @@ export function gitIn(directory: string, ...args: string[]): string {
     stdio: ['ignore', 'pipe', 'pipe'],
     maxBuffer: 2 ** 28,
   }).trimEnd();
+}
+
+/** What a snapshot has, one character a byte. */
+export async function snapshotIn(directory: string, revision = 'latest'): Promise<Map<string, string>> {
+  await using opened = await openForReading(join(directory, 'snapshots.git'));
+  const { snapshot } = await locate(opened.reader, opened.repository, revision);
+  const entries: Entry[] = [];
+  await walkSnapshot(snapshot, (entry) => void entries.push(entry));
+  const contents = await Promise.all(
+    entries.map(({ value }) => (value === null ? new Uint8Array() : snapshot.source.readBlob(value.oid))),
+  );
+  return new Map(entries.map(({ key }, index) => [latin1(key), latin1(contents[index] ?? new Uint8Array())]));
 }
 
 /** A directory of its own for one case, with the repository as it was. */

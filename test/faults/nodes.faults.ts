@@ -11,13 +11,12 @@ import { openEtcd } from '../../src/services/etcd.ts';
 import type { Service } from '../../src/services/service.ts';
 import { openZookeeper } from '../../src/services/zookeeper.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
-import { walkSnapshot } from '../../src/snapshot/walk.ts';
 import { type Content, inMemory, type NodeFault, nodeFaults } from '../operations/faulty-services.ts';
 import { policy } from '../operations/snapshots.ts';
 import type { Random } from '../random.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { inParallel } from './judgement.ts';
-import { caseDirectory, gitIn } from './live.ts';
+import { caseDirectory, gitIn, snapshotIn } from './live.ts';
 import { subject } from './subject.ts';
 
 /** Nobody is asked: what is real of these are their traits, and what they refuse. */
@@ -186,13 +185,8 @@ function carriedForward(old: Content, live: Content, fate: (one: string) => Fate
 
 /** Whether the last snapshot has these nodes, and no others. */
 async function holds(directory: string, content: Content): Promise<boolean> {
-  await using opened = await openForReading(join(directory, 'snapshots.git'));
-  const { snapshot } = await locate(opened.reader, opened.repository, 'latest');
-  const oids = new Map<string, string>();
-  await walkSnapshot(snapshot, (entry) => void oids.set(latin1(entry.key), entry.value?.oid ?? ''));
-  const found: Content = new Map();
-  for (const [one, oid] of oids) found.set(one, oid === '' ? new Uint8Array() : await snapshot.source.readBlob(oid));
-  return isEqual(found, content);
+  const found = await snapshotIn(directory);
+  return isEqual(new Map([...found].map(([one, value]) => [one, Buffer.from(value, 'latin1')])), content);
 }
 
 function isEqual(one: Content, other: Content): boolean {

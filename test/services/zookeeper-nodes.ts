@@ -1,5 +1,6 @@
 import type { ReadEvent, ReadOptions, Service } from '../../src/services/service.ts';
 import { openAcl } from '../../src/services/zookeeper/acl.ts';
+import { codes, isFailure } from '../../src/services/zookeeper/failure.ts';
 import { juteWriter } from '../../src/services/zookeeper/jute.ts';
 import { encodeCreate, opCodes } from '../../src/services/zookeeper/records.ts';
 import type { Session } from '../../src/services/zookeeper/session.ts';
@@ -42,4 +43,21 @@ export function createEphemeral(session: Session, path: string, data = Buffer.fr
 /** Deletes a node, whatever its version. The driver never does. */
 export function remove(session: Session, path: string): Promise<void> {
   return session.call(2, juteWriter().string(path).int(-1).finish(), () => {}, false);
+}
+
+/** Changes the data of a node, or creates it, whatever others do meanwhile. The driver never does the first. */
+export async function putNode(session: Session, path: string, data: Buffer): Promise<void> {
+  for (;;) {
+    try {
+      return await session.call(5, juteWriter().string(path).buffer(data).int(-1).finish(), () => {}, false);
+    } catch (thrown) {
+      if (!isFailure(thrown, codes.noNode)) throw thrown;
+    }
+    try {
+      const request = encodeCreate({ path, data, acl: openAcl });
+      return await session.call(opCodes.create, request, () => {}, false);
+    } catch (thrown) {
+      if (!isFailure(thrown, codes.nodeExists)) throw thrown;
+    }
+  }
 }

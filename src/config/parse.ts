@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
 import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
-import { TreekeeperError } from '../errors.ts';
+import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Config } from './config.ts';
 
 type ConfigFile = Omit<Config, 'directory'>;
@@ -20,7 +20,13 @@ export function parseConfig(text: string, file: string): ConfigFile {
 
   const [error] = document.errors;
   if (error) throw at(error.pos[0], error.message.replace(/\n[\s\S]*$/, ''));
-  const content: unknown = document.toJS({ maxAliasCount: 100 });
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: 100 });
+  } catch (thrown) {
+    // An alias of nothing, or one of too many: the parser looks at them no sooner.
+    throw at(0, reasonOf(thrown));
+  }
   const validate = new Ajv({ strict: true, verbose: true, allErrors: true }).compile<Partial<ConfigFile>>(readSchema());
   if (validate(content)) {
     const { repository, stores = {}, remotes = [], confirmAbove, sign, trust } = content;

@@ -53,6 +53,14 @@ test.each([
   ['version: 1\nsign: {kee: x}\n', 'f:2:8: sign has the unknown field kee'],
   ['version: 1\ntrust: {signers: []}\n', 'f:2:18: trust.signers must NOT have fewer than 1 items'],
   ['version: 1\nsign: {key: 0123ABCD}\n', 'f:2:13: sign.key must match pattern "^[0-9A-Fa-f ]{40,}$"'],
+  [
+    'version: 1\nstores: { a: { service: *x } }\n',
+    'f:1:1: Unresolved alias (the anchor must be set before the alias): x',
+  ],
+  [
+    `a: &a [x, x]\nb: &b [*a, *a]\nc: &c [${'*b, '.repeat(60)}]\n`,
+    'f:1:1: Excessive alias count indicates a resource exhaustion attack',
+  ],
   ['', 'f:1:1: the configuration must be object'],
   ['- a\n', 'f:1:1: the configuration must be object'],
 ])('%j: %s', (text, message) => {

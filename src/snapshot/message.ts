@@ -98,7 +98,7 @@ export function decodeTrailers(message: string): Trailers {
   const trailers = new Map<string, string>();
   const last = message.trimEnd().split(/\n\n+/).at(-1) ?? '';
   for (const line of last.split('\n')) {
-    const [, name, value] = /^([A-Z][A-Za-z-]*): (.*)$/.exec(line) ?? [];
+    const [, name, value] = /^([A-Z][A-Za-z-]*): (.*)$/s.exec(line) ?? [];
     if (name !== undefined && value !== undefined) trailers.set(name, value);
   }
   return trailers.has('Store') ? trailers : new Map();

@@ -1,6 +1,6 @@
 import { TreekeeperError } from '../errors.ts';
 import { decodeJsonObject, encodeJson } from './attributes.ts';
-import { bytesFromJson, bytesToJson } from './bytes.ts';
+import { bytesFromJson, bytesToJson, sameBytes } from './bytes.ts';
 import { type Kind, layouts } from './layout.ts';
 import type { Json } from './node.ts';
 
@@ -66,7 +66,7 @@ export function decodeManifest(bytes: Uint8Array, store: string): Manifest {
   if (!rootBytes || !isStrings(include) || !isStrings(exclude)) throw damaged(where, 'has a field of the wrong type');
   if (ephemeral !== 'skip' && ephemeral !== 'record') throw damaged(where, 'has an unknown policy for ephemeral nodes');
   if (!isRules(encrypt)) throw damaged(where, 'has rules for encryption of the wrong type');
-  return {
+  const manifest: Manifest = {
     service: service as Kind,
     root: rootBytes,
     include,
@@ -74,6 +74,8 @@ export function decodeManifest(bytes: Uint8Array, store: string): Manifest {
     ephemeral,
     ...(encrypt.length > 0 && { encrypt }),
   };
+  if (!sameBytes(encodeManifest(manifest), bytes)) throw damaged(where, 'is not as treekeeper writes it');
+  return manifest;
 }
 
 const storeName = /^[a-z0-9][a-z0-9._-]{0,63}$/;

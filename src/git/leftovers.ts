@@ -10,6 +10,9 @@ export const lockDirectory = 'treekeeper';
 /** What a repository is made in, inside of where it is to be, begins with this. */
 export const makingPrefix = '.treekeeper-making-';
 
+/** What the lock is taken with, and a cache that is being written. Everything else there is a cache, however old. */
+const unfinished = /^([0-9a-f]{16}\.(new|dead)|new-[0-9a-f]{16})$/;
+
 /** How long a git that a person runs may take over a lock file or a pack, before it counts as dead. */
 const anHour = 60 * 60_000;
 
@@ -43,7 +46,7 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
     name.endsWith('.lock'),
   );
   const takings = (await list(join(commonDir, lockDirectory)))
-    .filter((name) => name !== 'lock')
+    .filter((name) => unfinished.test(name))
     .map((name) => join(lockDirectory, name));
   for (const name of [...locks, ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
     await removeOlder(join(commonDir, name), now - anHour);

@@ -28,7 +28,8 @@ export async function writeCache(
   parts: readonly Uint8Array[],
 ): Promise<void> {
   const path = pathOf(repository, name);
-  const temporary = `${path}.${randomBytes(8).toString('hex')}`;
+  // Not after the cache: a store may be called anything.
+  const temporary = pathOf(repository, `new-${randomBytes(8).toString('hex')}`);
   const body = Buffer.concat([Buffer.from(`${kind}\n`), ...parts]);
   try {
     await writeFile(temporary, Buffer.concat([body, checksum(body)]), { mode: 0o600, flag: 'wx' });

@@ -110,6 +110,16 @@ describe('what dead runs left', () => {
     expect(all.filter((name) => existsSync(join(repository.gitDir, name)))).toEqual([]);
   });
 
+  test('is no cache, however long ago that was written', async () => {
+    const repository = await emptyRepository();
+    const caches = ['seen-app', 'tags-app', 'run-app', 'seen-x.new', 'tags-x.0123456789abcdef'];
+    const dead = ['0123456789abcdef.new', '0123456789abcdef.dead', 'new-0123456789abcdef'];
+    const names = [...caches, ...dead].map((name) => `treekeeper/${name}`);
+    leave(repository, names, longAgo);
+    await using _lock = await acquireLock(repository);
+    expect(readdirSync(join(repository.gitDir, 'treekeeper')).sort()).toEqual([...caches, 'lock'].sort());
+  });
+
   test('stays where it may belong to a git that runs now', async () => {
     const repository = await emptyRepository();
     const young = ['HEAD.lock', 'refs/heads/main.lock', ...anybodys, ...packs];

@@ -8,7 +8,7 @@ import { openSession } from '../../src/services/zookeeper/session.ts';
 import { openZookeeper } from '../../src/services/zookeeper.ts';
 import type { Attributes, Node } from '../../src/snapshot/node.ts';
 import { startConsul } from '../servers/consul.ts';
-import { startEtcd } from '../servers/etcd.ts';
+import { type Etcd, startEtcd } from '../servers/etcd.ts';
 import type { Server } from '../servers/process.ts';
 import { startZookeeper, superUser } from '../servers/zookeeper.ts';
 import { createEphemeral, putNode, remove } from '../services/zookeeper-nodes.ts';
@@ -23,6 +23,8 @@ export interface Writer extends AsyncDisposable {
 /** A running service, as the command line sees it, with what a test needs to do behind its back. */
 export interface Store extends AsyncDisposable {
   readonly server: Server;
+  /** Starts the server again, with the same data, after it was killed. */
+  restart(): Promise<void>;
   readonly endpoint: Endpoint;
   /** For the command line; another endpoint is a proxy's. */
   url(endpoint?: Endpoint): string;
@@ -35,13 +37,17 @@ export interface Store extends AsyncDisposable {
   writer(): Writer;
 }
 
-export async function etcdStore(): Promise<Store> {
-  const etcd = await startEtcd();
+export const etcdStore = async (): Promise<Store> => storeOf(await startEtcd());
+
+/** An etcd that is there already. The first of its members stands for all. */
+export function storeOf(etcd: Etcd): Store {
   const [endpoint] = etcd.endpoints;
-  const [server] = etcd.servers;
-  if (!endpoint || !server) throw new Error('etcd has no member');
+  if (!endpoint) throw new Error('etcd has no member');
   return {
-    server,
+    get server() {
+      return etcd.servers[0] as Server;
+    },
+    restart: () => etcd.restart(0),
     endpoint,
     url: ({ host, port } = endpoint) => `etcd://${host}:${port}`,
     env: {},
@@ -74,6 +80,7 @@ export async function zookeeperStore(): Promise<Store> {
     get server() {
       return zookeeper.server;
     },
+    restart: zookeeper.restart,
     endpoint,
     url: ({ host, port } = endpoint) => `zookeeper://${host}:${port}`,
     env: { ZOOKEEPER_AUTH: `digest:${superUser.user}:${superUser.password}` },
@@ -111,6 +118,7 @@ export async function consulStore(): Promise<Store> {
     get server() {
       return consul.server;
     },
+    restart: consul.restart,
     endpoint,
     url: ({ host, port } = endpoint) => `consul://${host}:${port}`,
     env: {},
@@ -155,7 +163,7 @@ export function node(key: string, value: string | Uint8Array | null, attributes?
 }
 
 /** Creates nodes in a store, and fails where one cannot be. */
-export async function fill(store: Store, nodes: readonly Node[]): Promise<void> {
+export async function fill(store: Pick<Store, 'open'>, nodes: readonly Node[]): Promise<void> {
   await using service = store.open();
   const outcomes = await service.create(nodes);
   const unsettled = (await service.settle?.()) ?? [];

@@ -33,7 +33,8 @@ for (const { kind, start, key } of storeKinds) {
     const nodes = await record(quiet, store, relay.endpoint);
     const whole = gitIn(quiet, 'rev-parse', 'main:s');
     const before = gitIn(directory.path, 'rev-parse', 'main');
-    const { pointInTime: isPointInTime } = (await open(store, undefined)).traits;
+    await using service = store.open();
+    const { pointInTime: isPointInTime } = service.traits;
     const strays = catchStrays();
 
     const read = async (fault: Fault, index: number) => {
@@ -94,7 +95,7 @@ for (const { kind, start, key } of storeKinds) {
   });
 }
 
-async function open(store: Store, endpoint: Endpoint | undefined) {
+async function open(store: Store, endpoint: Endpoint) {
   const surroundings = { config: undefined, environment: store.env, timeout: 1_000 };
   return (await connect(store.url(endpoint), surroundings)).service;
 }

@@ -38,7 +38,7 @@ export function relocated(tree: readonly Node[], from: string, to: string): Node
 }
 
 /** What a service has at and below a key, one character a byte, read without a proxy. */
-export async function contentOf(store: Store, top: string): Promise<Map<string, string>> {
+export async function contentOf(store: Pick<Store, 'open'>, top: string): Promise<Map<string, string>> {
   await using service = store.open();
   const found = new Map<string, string>();
   for await (const event of service.read({ prefixes: [Buffer.from(top, 'latin1')] })) {

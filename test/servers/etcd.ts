@@ -28,6 +28,8 @@ export interface Etcd extends AsyncDisposable {
   ctl(...args: readonly string[]): Promise<string>;
   /** root/rootpw may do everything, bob/bobpw may read and write below /app/. */
   enableAuth(): Promise<void>;
+  /** Starts a member again, with the same data and ports, after it was killed. */
+  restart(index: number): Promise<void>;
 }
 
 export async function startEtcd({
@@ -45,20 +47,19 @@ export async function startEtcd({
   const cluster = endpoints.map((_, index) => `n${index}=${peer(index)}`).join(',');
   const shown = expired ? certificates?.expired : certificates?.server;
 
-  const servers = await Promise.all(
-    endpoints.map(async (endpoint, index) => {
-      const url = `${certificates ? 'https' : 'http'}://127.0.0.1:${endpoint.port}`;
-      const own = ['--name', `n${index}`, '--data-dir', join(directory.path, `data${index}`), '--log-level', 'error'];
-      const urls = ['--listen-client-urls', url, '--advertise-client-urls', url, '--listen-peer-urls', peer(index)];
-      const peers = ['--initial-advertise-peer-urls', peer(index), '--initial-cluster', cluster];
-      const timing = ['--heartbeat-interval', '50', '--election-timeout', '500'];
-      const secure = shown ? ['--cert-file', shown.certFile, '--key-file', shown.keyFile] : [];
-      const mutual =
-        clientCert && certificates ? ['--client-cert-auth', '--trusted-ca-file', certificates.ca.certFile] : [];
-      const all = [...own, ...urls, ...peers, ...timing, ...secure, ...mutual, ...args];
-      return startServer(binary('etcd'), all, directory.path, () => isHealthy(url, certificates?.client));
-    }),
-  );
+  const start = (index: number) => {
+    const url = `${certificates ? 'https' : 'http'}://127.0.0.1:${endpoints[index]?.port}`;
+    const own = ['--name', `n${index}`, '--data-dir', join(directory.path, `data${index}`), '--log-level', 'error'];
+    const urls = ['--listen-client-urls', url, '--advertise-client-urls', url, '--listen-peer-urls', peer(index)];
+    const peers = ['--initial-advertise-peer-urls', peer(index), '--initial-cluster', cluster];
+    const timing = ['--heartbeat-interval', '50', '--election-timeout', '500'];
+    const secure = shown ? ['--cert-file', shown.certFile, '--key-file', shown.keyFile] : [];
+    const mutual =
+      clientCert && certificates ? ['--client-cert-auth', '--trusted-ca-file', certificates.ca.certFile] : [];
+    const all = [...own, ...urls, ...peers, ...timing, ...secure, ...mutual, ...args];
+    return startServer(binary('etcd'), all, directory.path, () => isHealthy(url, certificates?.client));
+  };
+  const servers = await Promise.all(endpoints.map((_, index) => start(index)));
 
   let user: readonly string[] = [];
   const run = promisify(execFile);
@@ -104,6 +105,10 @@ export async function startEtcd({
       await ctl('user', 'grant-role', 'bob', 'app');
       await ctl('auth', 'enable');
       user = ['--user', 'root:rootpw'];
+    },
+
+    async restart(index) {
+      servers[index] = await start(index);
     },
 
     async [Symbol.asyncDispose]() {

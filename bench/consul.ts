@@ -1,84 +1,75 @@
-import { execFileSync } from 'node:child_process';
-import { openSync, rmSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openConsul } from '../src/services/consul.ts';
 import { binary } from '../test/servers/binaries.ts';
-import { type Consul, startConsul } from '../test/servers/consul.ts';
-import { temporaryDirectory } from '../test/servers/process.ts';
-import { fill, here, rounds, script, treekeeper } from './circumstances.ts';
-import { measure, type Work } from './measure.ts';
+import { startConsul } from '../test/servers/consul.ts';
 import { realisticNodes } from './nodes.ts';
-import { type Section, table } from './table.ts';
+import { inFlight } from './peer.ts';
+import { type BenchServer, names, type Subject } from './service.ts';
 
-/** Consul beside its own `kv export` and `kv import`. */
-export async function consulSection(size: number): Promise<Section> {
-  await using directory = await temporaryDirectory();
-  await using full = await startConsul();
-  await using empty = await startConsul();
-  const nodes = realisticNodes(size, 1).map((node) => ({ ...node, key: node.key.subarray(1) }));
-  await fill(openConsul({ ...full.address, timeout: 60_000 }), nodes);
-  const url = ({ endpoint }: Consul) => `consul://127.0.0.1:${endpoint.port}`;
-  const [fresh, kept] = [join(directory.path, 'fresh.git'), join(directory.path, 'kept.git')];
-  execFileSync(process.execPath, treekeeper('backup', url(full), '--repo', kept).args, { stdio: 'ignore' });
-  const exported = join(directory.path, 'export.json');
-  const address = ({ endpoint }: Consul) => `-http-addr=127.0.0.1:${endpoint.port}`;
-  execFileSync(binary('consul'), ['kv', 'export', address(full)], {
-    stdio: ['ignore', openSync(exported, 'w'), 'ignore'],
-  });
-  const clear = () => empty.ctl('kv', 'delete', '-recurse', 'config/');
+const exporting = 'consul kv export';
+const importing = 'consul kv import';
+/** More nodes than these take a quarter of an hour, one by one. */
+const mostImported = 100_000;
 
-  const works: Work[] = [
-    { name: 'consul kv export', command: binary('consul'), args: ['kv', 'export', address(full)] },
+const address = ({ port }: BenchServer) => `-http-addr=127.0.0.1:${port}`;
+const consulCommand = (...args: string[]) => ({ command: binary('consul'), args });
+
+/** Consul beside its own `kv export`, `kv import` and `snapshot save`. */
+export const consul: Subject = {
+  name: 'Consul',
+  kind: 'consul',
+  nodes: (count) => realisticNodes(count, 1).map((node) => ({ ...node, key: node.key.subarray(1) })),
+  start: startServer,
+  readers: (full, directory) => [
+    { name: exporting, start: () => consulCommand('kv', 'export', address(full)) },
     {
-      name: 'read alone: our driver',
-      command: process.execPath,
-      args: [here('read-alone.js'), 'consul', String(full.endpoint.port)],
+      name: 'consul snapshot save',
+      start: () => consulCommand('snapshot', 'save', address(full), join(directory, 'consul.snap')),
     },
-    { name: 'unchanged snapshot', ...treekeeper('backup', url(full), '--repo', kept) },
-    {
-      name: 'first snapshot',
-      ...treekeeper('backup', url(full), '--repo', fresh),
-      prepare: () => rmSync(fresh, { recursive: true, force: true }),
-    },
-    { name: 'restore where everything exists', ...treekeeper('restore', 'latest', url(full), '--repo', kept) },
-    {
-      name: 'restore into an empty Consul',
-      ...treekeeper('restore', 'latest', url(empty), '--repo', kept),
-      prepare: clear,
-    },
-  ];
-  const importing: Work = {
-    name: 'consul kv import (measured once)',
-    command: binary('consul'),
-    args: ['kv', 'import', address(empty), `@${exported}`],
-    prepare: clear,
-  };
-  const alone: Work = {
-    name: 'create alone: our driver, from memory',
-    ...script('create-alone.js', 'consul', String(empty.endpoint.port), String(size)),
-    prepare: clear,
-  };
-  const runs = [...(await measure([...works, alone], rounds)), ...(await measure([importing], 1))];
-  const [exporting, read, , , exists, , created, imported] = runs.map(({ seconds }) => seconds) as [
-    number,
-    number,
-    ...number[],
-  ];
+  ],
+  creators(start, size, directory) {
+    if (size > mostImported) return [];
+    return [
+      {
+        name: importing,
+        async start() {
+          const file = join(directory, 'import.json');
+          const pairs = consul.nodes(size).map(({ key, value }) => ({
+            key: Buffer.from(key).toString(),
+            flags: 0,
+            value: Buffer.from(value ?? []).toString('base64'),
+          }));
+          writeFileSync(file, JSON.stringify(pairs));
+          return consulCommand('kv', 'import', address(await start()), `@${file}`);
+        },
+        once: true,
+      },
+    ];
+  },
+  demands: (of) => [
+    { what: `${names.read} / ${exporting}`, most: 0.25, measured: of(names.read) / of(exporting) },
+    { what: `${names.create} / ${importing}`, most: 0.1, measured: of(names.create) / of(importing) },
+    { what: `${names.exists} / ${importing}`, most: 0.02, measured: of(names.exists) / of(importing) },
+  ],
+};
+
+async function startServer(): Promise<BenchServer> {
+  const server = await startConsul();
+  const port = String(server.endpoint.port);
   return {
-    size,
-    text: `## Consul, ${size.toLocaleString('en')} nodes\n\n${table([...works, alone, importing], runs, 1, 'of the read alone')}`,
-    demands: [
-      { what: `Consul read / consul kv export`, most: 0.25, measured: read / exporting },
-      {
-        what: `Consul create / consul kv import`,
-        most: 0.1,
-        measured: (created ?? Number.NaN) / (imported ?? Number.NaN),
-      },
-      {
-        what: `Consul restore where all exists / consul kv import`,
-        most: 0.02,
-        measured: (exists ?? Number.NaN) / (imported ?? Number.NaN),
-      },
-    ],
+    port,
+    open: () => openConsul({ ...server.address, timeout: 60_000 }),
+    async change(nodes, value) {
+      const put = async (key: Uint8Array) => {
+        const answer = await fetch(`http://127.0.0.1:${port}/v1/kv/${Buffer.from(key)}`, {
+          method: 'PUT',
+          body: value,
+        });
+        if ((await answer.text()) !== 'true') throw new Error(`Consul did not take ${Buffer.from(key)}`);
+      };
+      await inFlight(nodes, ({ key }) => put(key), 32);
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

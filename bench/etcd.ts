@@ -1,99 +1,64 @@
-import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { Etcd3 } from 'etcd3';
 import { openEtcd } from '../src/services/etcd.ts';
 import { binary } from '../test/servers/binaries.ts';
 import { startEtcd } from '../test/servers/etcd.ts';
-import { temporaryDirectory } from '../test/servers/process.ts';
-import { fill, here, rounds, script, treekeeper } from './circumstances.ts';
-import { measure, type Work } from './measure.ts';
+import { script } from './circumstances.ts';
 import { realisticNodes } from './nodes.ts';
-import { type Section, table } from './table.ts';
+import { inFlight } from './peer.ts';
+import { type BenchServer, names, type Subject } from './service.ts';
 
-/** etcd beside etcdctl and etcd3. */
-export async function etcdSection(size: number): Promise<Section> {
-  await using directory = await temporaryDirectory();
-  await using etcd = await startEtcd();
-  await using empty = await startEtcd();
-  const nodes = realisticNodes(size, 1);
-  await fill(openEtcd({ ...etcd.address, timeout: 60_000 }), nodes);
-  const port = String(etcd.endpoints[0]?.port);
-  const [source, target] = [etcd, empty].map(({ endpoints }) => `etcd://127.0.0.1:${endpoints[0]?.port}`) as [
-    string,
-    string,
-  ];
-  const [fresh, kept] = [join(directory.path, 'fresh.git'), join(directory.path, 'kept.git')];
-  execFileSync(process.execPath, treekeeper('backup', source, '--repo', kept).args, { stdio: 'ignore' });
+const get = 'etcdctl get --prefix -w protobuf';
+const one = 'etcd3, one transaction a key';
+/** More nodes than these take minutes, one by one. */
+const mostOneByOne = 100_000;
 
-  let round = 0;
-  const touch = async () => {
-    round += 1;
-    const some = nodes
-      .filter((_, index) => index % 1_000 === round % 1_000)
-      .map(({ key }) => Buffer.from(key).toString());
-    for (const key of some) await etcd.ctl('put', key, `changed: ${round}`);
-  };
-  const works: Work[] = [
-    {
-      name: 'etcdctl get --prefix -w protobuf',
+/** etcd beside etcdctl, and the etcd3 package as it is mostly used. */
+export const etcd: Subject = {
+  name: 'etcd',
+  kind: 'etcd',
+  nodes: (count) => realisticNodes(count, 1),
+  start: startServer,
+  readers({ port }, directory) {
+    const ctl = (...args: string[]) => ({
       command: binary('etcdctl'),
-      args: ['--endpoints', `127.0.0.1:${port}`, 'get', '', '--prefix', '-w', 'protobuf'],
-    },
-    {
-      name: 'read alone: our driver, nothing done with the nodes',
-      command: process.execPath,
-      args: [here('read-alone.js'), 'etcd', port],
-    },
-    { name: 'unchanged snapshot', ...treekeeper('backup', source, '--repo', kept) },
-    {
-      name: 'first snapshot',
-      ...treekeeper('backup', source, '--repo', fresh),
-      prepare: () => rmSync(fresh, { recursive: true, force: true }),
-    },
-    { name: 'restore where everything exists', ...treekeeper('restore', 'latest', source, '--repo', fresh) },
-    {
-      name: 'restore into an empty etcd',
-      ...treekeeper('restore', 'latest', target, '--repo', fresh),
-      prepare: () => empty.ctl('del', '', '--prefix'),
-    },
-    { name: 'snapshot with 0.1 % changed', ...treekeeper('backup', source, '--repo', kept), prepare: touch },
-  ];
-  const alone: Work = {
-    name: 'create alone: our driver, from memory',
-    ...script('create-alone.js', 'etcd', String(empty.endpoints[0]?.port), String(size)),
-    prepare: () => empty.ctl('del', '', '--prefix'),
-  };
-  const perKey: Work = {
-    name: 'etcd3, one transaction a key (measured once)',
-    ...script('etcd3-package.js', String(empty.endpoints[0]?.port), String(size)),
-    prepare: () => empty.ctl('del', '', '--prefix'),
-  };
-  const runs = await measure(works.slice(0, -1), rounds);
-  runs.push(
-    ...(await measure(works.slice(-1), rounds)),
-    ...(await measure([alone], rounds)),
-    ...(await measure([perKey], 1)),
-  );
-  const [ctl, read, , , exists, , , created, etcd3] = runs.map(({ seconds }) => seconds) as [
-    number,
-    number,
-    ...number[],
-  ];
+      args: ['--endpoints', `127.0.0.1:${port}`, ...args],
+    });
+    return [
+      { name: get, start: () => ctl('get', '', '--prefix', '-w', 'protobuf') },
+      { name: 'etcdctl snapshot save', start: () => ctl('snapshot', 'save', join(directory, 'etcd.db')) },
+    ];
+  },
+  creators(start, size) {
+    if (size > mostOneByOne) return [];
+    return [
+      {
+        name: one,
+        start: async () => script('etcd3-package.js', (await start()).port, String(size)),
+        timesItself: true,
+        once: true,
+      },
+    ];
+  },
+  demands: (of) => [
+    { what: `${names.read} / ${get}`, most: 1.5, measured: of(names.read) / of(get) },
+    { what: `${names.create} / ${one}`, most: 0.1, measured: of(names.create) / of(one) },
+    { what: `${names.exists} / ${one}`, most: 0.02, measured: of(names.exists) / of(one) },
+  ],
+};
+
+async function startServer(): Promise<BenchServer> {
+  // The default quota of 2 GB is less than some rounds of a million nodes.
+  const server = await startEtcd({ args: ['--quota-backend-bytes', String(8 * 2 ** 30)] });
+  const port = String(server.endpoints[0]?.port);
   return {
-    size,
-    text: `## etcd, ${size.toLocaleString('en')} nodes\n\n${table([...works, alone, perKey], runs, 1, 'of the read alone')}`,
-    demands: [
-      { what: `etcd read / etcdctl get`, most: 1.5, measured: read / ctl },
-      {
-        what: `etcd create / etcd3 one by one`,
-        most: 0.1,
-        measured: (created ?? Number.NaN) / (etcd3 ?? Number.NaN),
-      },
-      {
-        what: `etcd restore where all exists / etcd3 one by one`,
-        most: 0.02,
-        measured: (exists ?? Number.NaN) / (etcd3 ?? Number.NaN),
-      },
-    ],
+    port,
+    open: () => openEtcd({ ...server.address, timeout: 60_000 }),
+    async change(nodes, value) {
+      const client = new Etcd3({ hosts: `http://127.0.0.1:${port}` });
+      await inFlight(nodes, ({ key }) => client.put(Buffer.from(key)).value(value).exec());
+      client.close();
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

@@ -1,12 +1,19 @@
-// The etcd3 package, creating each node in a transaction of its own, 256 in flight: etcd3-package.js PORT NODES
+// The etcd3 package, creating each node in a transaction of its own, 256 in flight, and printing the seconds that took:
+// etcd3-package.js PORT NODES
 import { Etcd3 } from 'etcd3';
-import { inFlight } from './peer.js';
-import { realisticTree } from './tree.js';
+import { realisticNodes } from './nodes.ts';
+import { inFlight } from './peer.ts';
 
+const nodes = realisticNodes(Number(process.argv[3]), 1).map(({ key, value }) => [
+  Buffer.from(key),
+  Buffer.from(value),
+]);
 const client = new Etcd3({ hosts: `http://127.0.0.1:${process.argv[2]}` });
+const start = performance.now();
 await inFlight(
-  realisticTree(Number(process.argv[3])),
-  ({ path, data }) => client.if(path, 'Create', '==', 0).then(client.put(path).value(data)).commit(),
+  nodes,
+  ([key, value]) => client.if(key, 'Create', '==', 0).then(client.put(key).value(value)).commit(),
   256,
 );
+process.stdout.write(`${(performance.now() - start) / 1000}\n`);
 client.close();

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRepository } from '../src/git/repository.ts';
 import { encodeManifest } from '../src/snapshot/manifest.ts';
-import { configurationText, randomFrom, realisticNodes } from './nodes.ts';
+import { seeded } from '../test/random.ts';
+import { configurationText, realisticNodes } from './nodes.ts';
 
 /** How many nodes a snapshot changes. */
 const changesEach = 10;
@@ -30,7 +31,7 @@ export async function historyRepository(path: string, nodes: number, snapshots: 
     return `commit refs/heads/main\ncommitter treekeeper <treekeeper@localhost> ${1_700_000_000 + number * 3600} +0000\ndata ${message.length}\n${message}\n`;
   };
 
-  const random = randomFrom(2);
+  const random = seeded(2);
   const all = realisticNodes(nodes, 1);
   const keys = all.map(({ key }) => Buffer.from(key).toString());
   const watched = keys[Math.floor(nodes / 2)] ?? '';
@@ -41,7 +42,7 @@ export async function historyRepository(path: string, nodes: number, snapshots: 
       all.slice(start, start + 5_000).flatMap(({ key, value }) => file(Buffer.from(key).toString(), value ?? key)),
     );
   for (let number = 1; number < snapshots; number++) {
-    const changed = Array.from({ length: changesEach }, () => keys[Math.floor(random() * nodes)] ?? watched);
+    const changed = Array.from({ length: changesEach }, () => random.pick(keys));
     if (number % 100 === 0) changed[0] = watched;
     await write([begin(number, 0, changesEach), ...changed.flatMap((key) => file(key, configurationText(random)))]);
   }

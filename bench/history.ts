@@ -3,7 +3,7 @@ import { temporaryDirectory } from '../test/servers/process.ts';
 import { rounds, treekeeper } from './circumstances.ts';
 import { historyRepository } from './history-repository.ts';
 import { measure, type Work } from './measure.ts';
-import { type Demand, type Section, table } from './table.ts';
+import type { Comparison, Demand, Section } from './section.ts';
 
 const snapshots = 1_000;
 const mostMemory = 300;
@@ -26,24 +26,28 @@ export async function historySection(size: number): Promise<Section> {
     ['find in all values ever', [], ['find', '--values', '--history', 'weight: 1']],
   ];
 
-  const start: Work = { name: 'Node, doing nothing', command: process.execPath, args: ['-e', '0'] };
-  const texts: string[] = [];
+  const node: Work = { name: 'Node, doing nothing', start: () => ({ command: process.execPath, args: ['-e', '0'] }) };
+  const comparisons: Comparison[] = [];
   const demands: Demand[] = [];
   for (const [what, theirs, mine] of questions) {
-    const without = ours(...mine);
+    const { command, args } = ours(...mine);
+    const named = { ours: `treekeeper ${what}`, theirs: `git ${theirs[0]}` };
     const works: Work[] = [
-      { name: `treekeeper ${what}`, ...ours(...mine) },
-      { name: 'without a git binary', command: 'env', args: ['TREEKEEPER_NO_GIT=1', without.command, ...without.args] },
-      start,
-      ...(theirs.length > 0 ? [{ name: `git ${theirs[0]}`, ...git(...theirs) }] : []),
+      { name: named.ours, start: () => ({ command, args }) },
+      {
+        name: 'without a git binary',
+        start: () => ({ command: 'env', args: ['TREEKEEPER_NO_GIT=1', command, ...args] }),
+      },
+      node,
+      ...(theirs.length > 0 ? [{ name: named.theirs, start: () => git(...theirs) }] : []),
     ];
-    const runs = await measure(works, rounds);
-    const [first, , , peer] = runs;
-    texts.push(table(works, runs, peer ? 3 : 0, peer ? 'of git' : 'of the first'));
+    const rows = await measure(works, rounds);
+    const [first, , , peer] = rows;
+    comparisons.push({ base: peer ? named.theirs : named.ours, rows });
     if (peer)
-      demands.push({ what: `${what} / git ${theirs[0]}`, most: 2, measured: (first?.seconds ?? 0) / peer.seconds });
+      demands.push({ what: `${what} / ${named.theirs}`, most: 2, measured: (first?.median ?? 0) / peer.median });
     demands.push({ what: `peak of ${what} / ${mostMemory} MB`, most: 1, measured: (first?.peak ?? 0) / mostMemory });
   }
-  const title = `## A history of ${snapshots.toLocaleString('en')} snapshots of ${size.toLocaleString('en')} nodes`;
-  return { size, text: [title, ...texts].join('\n\n'), demands };
+  const title = `A history of ${snapshots.toLocaleString('en')} snapshots of ${size.toLocaleString('en')} nodes`;
+  return { title, comparisons, demands, remarks: [] };
 }

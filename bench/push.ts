@@ -1,45 +1,50 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEtcd } from '../src/services/etcd.ts';
-import { startEtcd } from '../test/servers/etcd.ts';
 import { bareRemote } from '../test/servers/git-hosts.ts';
 import { temporaryDirectory } from '../test/servers/process.ts';
 import { fill, rounds, treekeeper } from './circumstances.ts';
-import { measure, type Work } from './measure.ts';
-import { realisticNodes } from './nodes.ts';
-import { type Section, table } from './table.ts';
+import { etcd } from './etcd.ts';
+import { type Command, measure, type Work } from './measure.ts';
+import { type Section, seconds } from './section.ts';
+
+const [theirs, ours] = ['git push', 'treekeeper push'];
 
 /** A first snapshot pushed to an empty remote, beside `git push` of the same repository. */
 export async function pushSection(size: number): Promise<Section> {
   await using directory = await temporaryDirectory();
-  await using etcd = await startEtcd();
-  await fill(openEtcd({ ...etcd.address, timeout: 60_000 }), realisticNodes(size, 1));
+  await using server = await etcd.start();
+  await fill(server.open(), etcd.nodes(size));
   const repository = join(directory.path, 'r.git');
-  const source = `etcd://127.0.0.1:${etcd.endpoints[0]?.port}`;
-  execFileSync(process.execPath, treekeeper('backup', source, '--repo', repository).args, { stdio: 'ignore' });
   const hub = join(directory.path, 'hub.git');
-  const empty = () => {
+  const run = ({ command, args }: Command) => execFileSync(command, args, { stdio: 'ignore' });
+  run(treekeeper('backup', `etcd://127.0.0.1:${server.port}`, '--repo', repository));
+  bareRemote(hub);
+  run(treekeeper('remote', 'add', 'o', hub, '--repo', repository));
+  /** Answers the command, with the remote empty and unknown. */
+  const toEmpty = (command: Command) => {
     rmSync(hub, { recursive: true, force: true });
     bareRemote(hub);
-    execFileSync(process.execPath, treekeeper('remote', 'remove', 'o', '--repo', repository).args, { stdio: 'ignore' });
-    execFileSync(process.execPath, treekeeper('remote', 'add', 'o', hub, '--repo', repository).args, {
-      stdio: 'ignore',
-    });
+    run(treekeeper('remote', 'remove', 'o', '--repo', repository));
+    run(treekeeper('remote', 'add', 'o', hub, '--repo', repository));
+    return command;
   };
-  bareRemote(hub);
-  execFileSync(process.execPath, treekeeper('remote', 'add', 'o', hub, '--repo', repository).args, { stdio: 'ignore' });
 
+  const push = treekeeper('push', '--repo', repository);
   const works: Work[] = [
-    { name: 'git push', command: 'git', args: ['-C', repository, 'push', '--quiet', hub, 'main'], prepare: empty },
-    { name: 'treekeeper push', ...treekeeper('push', '--repo', repository), prepare: empty },
-    { name: 'treekeeper push, nothing new', ...treekeeper('push', '--repo', repository) },
+    {
+      name: theirs,
+      start: () => toEmpty({ command: 'git', args: ['-C', repository, 'push', '--quiet', hub, 'main'] }),
+    },
+    { name: ours, start: () => toEmpty(push) },
+    { name: 'treekeeper push, nothing new', start: () => push },
   ];
-  const runs = await measure(works, rounds);
-  const [git, ours] = runs.map(({ seconds }) => seconds) as [number, number];
+  const rows = await measure(works, rounds);
+  const of = seconds(rows);
   return {
-    size,
-    text: `## Push of a first snapshot of ${size.toLocaleString('en')} nodes into a directory\n\n${table(works, runs, 0, 'of git push')}`,
-    demands: [{ what: 'first push / git push', most: 1.5, measured: ours / git }],
+    title: `Push of a first snapshot of ${size.toLocaleString('en')} nodes into a directory`,
+    comparisons: [{ base: theirs, rows }],
+    demands: [{ what: 'first push / git push', most: 1.5, measured: of(ours) / of(theirs) }],
+    remarks: [],
   };
 }

@@ -1,8 +1,9 @@
 // The zookeeper package, doing what our driver does: zookeeper-package.js read PORT | create PORT NODES
 // 512 requests are in flight. It cannot give a node its ACL when it creates it, so it gives none.
+// A creation prints the seconds that it took.
 import ZooKeeper from 'zookeeper';
-import { inFlight, readTree } from './peer.js';
-import { realisticTree } from './tree.js';
+import { parentsOf, realisticNodes } from './nodes.ts';
+import { inFlight, readTree } from './peer.ts';
 
 const [, , work, port, count] = process.argv;
 const client = new ZooKeeper({
@@ -25,7 +26,13 @@ if (work === 'read') {
   });
   process.stdout.write(`${nodes} nodes\n`);
 } else {
-  await inFlight(realisticTree(Number(count)), ({ path, data }) => client.create(path, data, 0));
+  const nodes = parentsOf(realisticNodes(Number(count), 1)).map(({ key, value }) => [
+    Buffer.from(key).toString(),
+    Buffer.from(value ?? ''),
+  ]);
+  const start = performance.now();
+  await inFlight(nodes, ([path, data]) => client.create(path, data, 0));
+  process.stdout.write(`${(performance.now() - start) / 1000}\n`);
 }
 client.close();
 process.exit(0);

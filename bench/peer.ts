@@ -1,9 +1,13 @@
 /** Calls `work` for each item, in order, so many at once. */
-export async function inFlight(items, work, most = 512) {
+export async function inFlight<Item>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<unknown>,
+  most = 512,
+): Promise<void> {
   let next = 0;
   const lane = async () => {
     while (next < items.length) {
-      const item = items[next];
+      const item = items[next] as Item;
       next += 1;
       await work(item);
     }
@@ -12,11 +16,14 @@ export async function inFlight(items, work, most = 512) {
 }
 
 /** Visits a tree from the top, 512 nodes at once, and answers how many there are. The system's own are left out. */
-export async function readTree(top, read) {
+export async function readTree(
+  top: string,
+  read: (path: string) => Promise<{ readonly names: readonly string[] }>,
+): Promise<number> {
   let level = [top];
   let nodes = 0;
   while (level.length > 0) {
-    const below = [];
+    const below: string[] = [];
     await inFlight(level, async (path) => {
       const { names } = await read(path);
       for (const name of names)

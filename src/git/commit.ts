@@ -95,8 +95,12 @@ export async function committerIdentity({ gitDir }: Repository): Promise<Person>
 
 function person(line = ''): Signed | undefined {
   const { name, email, time } = /^(?<name>.*?) ?<(?<email>[^>]*)> (?<time>\d+) [+-]\d+$/s.exec(line)?.groups ?? {};
-  return name === undefined || email === undefined ? undefined : { name, email, time: Number(time) };
+  if (name === undefined || email === undefined || Number(time) > latestTime) return undefined;
+  return { name, email, time: Number(time) };
 }
+
+/** In seconds since 1970: no Date can be later (ECMA-262, 21.4.1.1), and nobody can commit in the year 275,760. */
+const latestTime = 8_640_000_000_000;
 
 /** git strips the same characters: they would end the field. */
 function plain(text: string): string {

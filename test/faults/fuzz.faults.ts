@@ -5,6 +5,7 @@ import { decodeDirectory, encodeDirectory } from '../../src/snapshot/directory.t
 import { layouts } from '../../src/snapshot/layout.ts';
 import { decodeManifest, encodeManifest } from '../../src/snapshot/manifest.ts';
 import { decodeTrailers, encodeMessage } from '../../src/snapshot/message.ts';
+import { formatTime } from '../../src/snapshot/moment.ts';
 import { decodeTree, encodeTree } from '../../src/snapshot/tree.ts';
 import type { Random } from '../random.ts';
 import { build, byKey, type Item, manifestOf, memory, open, walk } from '../snapshot/memory.ts';
@@ -96,7 +97,9 @@ subject(
       const bytes = changed(random, Buffer.from(commit), commitWords);
       await refuses(subject, bytes, async () => {
         splitSignature(bytes);
-        decodeTrailers(decodeCommit(bytes).message);
+        const { message, committer } = decodeCommit(bytes);
+        decodeTrailers(message);
+        formatTime(committer.time);
       });
     }
   },

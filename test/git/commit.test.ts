@@ -43,7 +43,8 @@ describe('a commit', () => {
   });
 
   test('that is damaged is said to be', () => {
-    for (const text of ['', 'tree 12\n\nx', `tree ${oid('1')}\n\nauthor A <a@x> 1 +0000\n`]) {
+    const beyond = `tree ${oid('1')}\nauthor A <a@x> 1 +0000\ncommitter A <a@x> 8640000000001 +0000\n\n`;
+    for (const text of ['', 'tree 12\n\nx', `tree ${oid('1')}\n\nauthor A <a@x> 1 +0000\n`, beyond]) {
       expect(() => decodeCommit(Buffer.from(text))).toThrow(expect.objectContaining({ code: 'integrity' }));
     }
   });

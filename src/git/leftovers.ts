@@ -1,11 +1,16 @@
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { longestHeld } from './lock-file.ts';
+import { isAlive } from './process-identity.ts';
 import { quarantinePrefix } from './quarantine.ts';
 import type { Repository } from './repository.ts';
 
 /** Below the Git directory: where the lock is, and for a moment what it is taken with. */
 export const lockDirectory = 'treekeeper';
+
+/** Below that directory: where git talks to a remote, with a file that names the process which it does so for. */
+export const scratchPrefix = 'scratch-';
+export const ownerName = 'owner';
 
 /** What a repository is made in, inside of where it is to be, begins with this. */
 export const makingPrefix = '.treekeeper-making-';
@@ -45,11 +50,14 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
   const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...info].filter((name) =>
     name.endsWith('.lock'),
   );
-  const takings = (await list(join(commonDir, lockDirectory)))
-    .filter((name) => unfinished.test(name))
-    .map((name) => join(lockDirectory, name));
+  const ours = await list(join(commonDir, lockDirectory));
+  const takings = ours.filter((name) => unfinished.test(name)).map((name) => join(lockDirectory, name));
   for (const name of [...locks, ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
     await removeOlder(join(commonDir, name), now - anHour);
+  }
+  for (const name of ours.filter((entry) => entry.startsWith(scratchPrefix))) {
+    const scratch = join(commonDir, lockDirectory, name);
+    if (await isAbandoned(scratch, now)) await rm(scratch, { recursive: true, force: true });
   }
 }
 
@@ -59,9 +67,23 @@ function isUnfinished(name: string, all: readonly string[]): boolean {
   return /\.(pack|rev)$/.test(name) && !all.includes(name.replace(/\.[a-z]+$/, '.idx'));
 }
 
-async function removeOlder(path: string, time: number): Promise<void> {
+/** Others talk to remotes without holding the lock, and for longer than an hour where much is to be sent. */
+async function isAbandoned(scratch: string, now: number): Promise<boolean> {
+  try {
+    return !isAlive(JSON.parse(await readFile(join(scratch, ownerName), 'utf8')));
+  } catch {
+    // It was left, or is just being made.
+    return isOlder(scratch, now - anHour);
+  }
+}
+
+async function isOlder(path: string, time: number): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
-  if (found && found.mtimeMs < time) await rm(path, { force: true });
+  return found !== undefined && found.mtimeMs < time;
+}
+
+async function removeOlder(path: string, time: number): Promise<void> {
+  if (await isOlder(path, time)) await rm(path, { force: true });
 }
 
 async function list(directory: string, recursive = false): Promise<string[]> {

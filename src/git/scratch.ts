@@ -1,6 +1,8 @@
 import { appendFile, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { lockDirectory, ownerName, scratchPrefix } from './leftovers.ts';
+import { thisProcess } from './process-identity.ts';
 import { listRefs } from './refs.ts';
 import type { Repository } from './repository.ts';
 
@@ -27,7 +29,8 @@ export interface Scratch extends AsyncDisposable {
 
 /** Opens one with the objects of a repository, or with none. */
 export async function openScratch(repository: Repository | undefined): Promise<Scratch> {
-  const gitDir = await mkdtemp(join(tmpdir(), 'treekeeper-'));
+  const gitDir = await makeDirectory(repository);
+  await writeFile(join(gitDir, ownerName), JSON.stringify(thisProcess()));
   await mkdir(join(gitDir, 'objects'));
   await mkdir(join(gitDir, 'refs'));
   await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n');
@@ -59,6 +62,20 @@ export async function openScratch(repository: Repository | undefined): Promise<S
 
     [Symbol.asyncDispose]: () => rm(gitDir, { recursive: true, force: true }),
   };
+}
+
+/** Beside the lock, where the next run clears it away if this one is killed; elsewhere where a repository is only read. */
+async function makeDirectory(repository: Repository | undefined): Promise<string> {
+  const parent = repository && join(repository.commonDir, lockDirectory);
+  try {
+    if (parent !== undefined) {
+      await mkdir(parent, { recursive: true });
+      return await mkdtemp(join(parent, scratchPrefix));
+    }
+  } catch {
+    // It may be read and not written, or its disk is full.
+  }
+  return mkdtemp(join(tmpdir(), 'treekeeper-'));
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -110,6 +110,22 @@ describe('what dead runs left', () => {
     expect(all.filter((name) => existsSync(join(repository.gitDir, name)))).toEqual([]);
   });
 
+  test('goes where git talked to a remote for a process that is dead, and for no other', async () => {
+    const repository = await emptyRepository();
+    const owner = await ownLock(repository);
+    const leaveScratch = (name: string, content?: object) => {
+      const directory = join(repository.gitDir, 'treekeeper', name);
+      mkdirSync(join(directory, 'refs'), { recursive: true });
+      if (content) writeFileSync(join(directory, 'owner'), JSON.stringify(content));
+      utimesSync(directory, longAgo, longAgo);
+    };
+    leaveScratch('scratch-alive', owner);
+    leaveScratch('scratch-dead', { ...owner, pid: 4_000_000 });
+    leaveScratch('scratch-begun');
+    await using _lock = await acquireLock(repository);
+    expect(readdirSync(join(repository.gitDir, 'treekeeper')).sort()).toEqual(['lock', 'scratch-alive']);
+  });
+
   test('is no cache, however long ago that was written', async () => {
     const repository = await emptyRepository();
     const caches = ['seen-app', 'tags-app', 'run-app', 'seen-x.new', 'tags-x.0123456789abcdef'];

@@ -103,6 +103,7 @@ async function play(
     [4, 'other rule', async () => host.changeRule()],
     [1, 'rekey', () => host.rekey(false)],
     [2, 'killed rekey', () => host.rekey(true)],
+    [2, 'a day', async () => host.letTimePass()],
     [1, 'harmed caches', async () => host.harmCaches()],
     [2, 'restore', () => host.restore(target())],
     [1, 'restore into a half-filled place', () => host.restore(target(), { isFilled: true })],

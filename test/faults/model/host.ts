@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Run, treekeeper } from '../../commands/run.ts';
 import type { Random } from '../../random.ts';
@@ -189,10 +189,17 @@ export function openHost({ path, live, remote, people, random, must, count }: Su
       head = now;
     },
 
+    /** The next run comes a day later. */
+    letTimePass(): void {
+      const yesterday = new Date(Date.now() - 24 * 3_600_000);
+      for (const name of readdirSync(repository, { recursive: true, encoding: 'utf8' }))
+        utimesSync(join(repository, name), yesterday, yesterday);
+    },
+
     /** Caches are thrown away, cut off, or have a wrong bit. The lock of a dead run is no cache. */
     harmCaches(): void {
       const directory = join(repository, 'treekeeper');
-      for (const name of readdirSync(directory).filter((file) => !/lock|new|dead/.test(file))) {
+      for (const name of readdirSync(directory).filter((file) => !/lock|new|dead|scratch/.test(file))) {
         const content = readFileSync(join(directory, name));
         const what = random.below(3);
         if (what === 0) rmSync(join(directory, name));

@@ -1,5 +1,5 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { longestHeld } from './lock-file.ts';
 import { isAlive } from './process-identity.ts';
 import { quarantinePrefix } from './quarantine.ts';
@@ -47,12 +47,13 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
   const refs = (await list(join(commonDir, 'refs'), true)).map((name) => join('refs', name));
   const info = (await list(join(objects, 'info'))).map((name) => join('objects', 'info', name));
   const packs = (await list(join(objects, 'pack'))).map((name) => join('objects', 'pack', name));
-  const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...info].filter((name) =>
+  const logs = (await list(join(commonDir, 'logs'), true)).map((name) => join('logs', name));
+  const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...logs, ...info, ...packs].filter((name) =>
     name.endsWith('.lock'),
   );
   const ours = await list(join(commonDir, lockDirectory));
   const takings = ours.filter((name) => unfinished.test(name)).map((name) => join(lockDirectory, name));
-  for (const name of [...locks, ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
+  for (const name of [...locks, 'packed-refs.new', ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
     await removeOlder(join(commonDir, name), now - anHour);
   }
   for (const name of ours.filter((entry) => entry.startsWith(scratchPrefix))) {
@@ -63,7 +64,7 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
 
 /** What git's index-pack and repack write first, and a pack that was moved into place without its index. */
 function isUnfinished(name: string, all: readonly string[]): boolean {
-  if (name.startsWith(join('objects', 'pack', 'tmp_'))) return true;
+  if (/^\.?tmp[_-]/.test(basename(name))) return true;
   return /\.(pack|rev)$/.test(name) && !all.includes(name.replace(/\.[a-z]+$/, '.idx'));
 }
 

@@ -1,8 +1,8 @@
-import { dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { syncDirectory } from './durable.ts';
-import { lockInTheWay, outlastLock } from './lock-file.ts';
+import { pastLocks } from './lock-file.ts';
 import { runGit } from './process.ts';
 import type { Repository } from './repository.ts';
 
@@ -40,9 +40,6 @@ export async function listRefs(gitDir: string, name: string): Promise<ReadonlyMa
   return refs;
 }
 
-/** How many lock files of dead gits are outlasted at most: one of every ref, and of what packed refs are in. */
-const mostLocks = 20;
-
 /**
  * Moves refs, all of them or none, durably. Waits for a git that holds one of them. Throws `TreekeeperError('failed')` where
  * git could not do it, and where one of them is not what it has to be.
@@ -57,19 +54,9 @@ export async function moveRefs(
     return move.to === undefined ? `delete ${move.ref}${from}` : `update ${move.ref} ${move.to}${from}`;
   });
   const input = ['start', ...lines, 'prepare', 'commit', ''].join('\n');
-  for (let locks = 0; ; locks++) {
-    try {
-      // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
-      await runGit({ gitDir, args: ['update-ref', '-m', message, '--create-reflog', '--stdin'], input });
-      break;
-    } catch (thrown) {
-      const lock = lockInTheWay(reasonOf(thrown));
-      if (lock === undefined || !lock.startsWith(`${commonDir}${sep}`) || locks === mostLocks) throw thrown;
-      await outlastLock(lock).catch(() => {
-        throw thrown;
-      });
-    }
-  }
+  // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
+  const args = ['update-ref', '-m', message, '--create-reflog', '--stdin'];
+  await pastLocks(commonDir, () => runGit({ gitDir, args, input }));
   // git syncs the file that it renames, and not the directory
   for (const directory of new Set(moves.filter(({ to }) => to).map(({ ref }) => dirname(join(commonDir, ref))))) {
     await syncDirectory(directory).catch((cause) => {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
+import { pastLocks } from './lock-file.ts';
 import { hasGit, reasonIn, requireGit } from './process.ts';
 import type { Repository } from './repository.ts';
 import { openSimpleGit } from './simple-git.ts';
@@ -79,10 +80,10 @@ export async function repack(repository: Repository, prune: boolean): Promise<vo
   await run(repository, ['commit-graph', 'write', '--reachable', '--no-progress']);
 }
 
-async function run({ gitDir }: Repository, args: readonly string[]): Promise<void> {
+async function run({ gitDir, commonDir }: Repository, args: readonly string[]): Promise<void> {
   await requireGit();
   try {
-    await openSimpleGit(gitDir).raw([`--git-dir=${gitDir}`, ...args]);
+    await pastLocks(commonDir, () => openSimpleGit(gitDir).raw([`--git-dir=${gitDir}`, ...args]));
   } catch (thrown) {
     throw new TreekeeperError('failed', `git ${args[0]} failed: ${reasonIn(reasonOf(thrown))}`, { cause: thrown });
   }

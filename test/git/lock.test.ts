@@ -90,8 +90,11 @@ describe('what dead runs left', () => {
     'index.lock',
     'refs/tags/v1.lock',
     'objects/info/commit-graph.lock',
+    'objects/pack/multi-pack-index.lock',
+    'logs/refs/heads/main.lock',
+    'packed-refs.new',
   ];
-  const packs = ['objects/pack/tmp_pack_abc', 'objects/pack/pack-1234.pack'];
+  const packs = ['objects/pack/.tmp-12-pack-1234.pack', 'objects/pack/tmp_pack_abc', 'objects/pack/pack-1234.pack'];
 
   function leave({ gitDir }: Repository, names: readonly string[], time?: Date): void {
     for (const name of names) {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { measurePacks } from '../../src/git/upkeep.ts';
@@ -30,4 +30,28 @@ test('many small packs are joined after a backup now and then, and nothing is lo
   expect(after.packs).toBe(1);
   expect(git(repository.gitDir, ['show', 'main~54:s/a'])).toBe('round 0');
   expect(git(repository.gitDir, ['fsck', '--strict'])).toBe('');
+});
+
+test('what a killed maintenance left stops no other', async () => {
+  await using directory = await temporaryDirectory();
+  const live = join(directory.path, 'live');
+  mkdirSync(live);
+  writeFileSync(join(live, 'a'), 'x');
+  const { repository } = await openForBackup(join(directory.path, 'r.git'), undefined, false);
+  const policy = { include: [], exclude: [], ephemeral: 'skip' } as const;
+  await backup(repository, { store: 's', service: openDir({ path: live }), policy });
+  await maintain(repository);
+  const left = [
+    ...['packed-refs.lock', 'packed-refs.new', 'logs/refs/heads/main.lock'],
+    ...['objects/info/commit-graph.lock', 'objects/pack/multi-pack-index.lock'],
+  ].map((name) => join(repository.gitDir, name));
+  const before = new Date(Date.now() - 11_000);
+  for (const path of left) {
+    writeFileSync(path, '');
+    utimesSync(path, before, before);
+  }
+  writeFileSync(join(live, 'a'), 'y');
+  await backup(repository, { store: 's', service: openDir({ path: live }), policy });
+  expect((await maintain(repository)).after.packs).toBe(1);
+  expect(left.filter((path) => existsSync(path))).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { treekeeper } from '../commands/run.ts';
 import { bareRemote } from '../servers/git-hosts.ts';
-import type { People } from './model/rules.ts';
+import type { People, Rule } from './model/rules.ts';
 import { gitText, headOf } from './model/snapshot.ts';
 
 /** A run of the command line that is disturbed, with what there is before it. All of it lies in one directory. */
@@ -153,11 +153,10 @@ export function scenes(people: People | undefined): readonly Scene[] {
 
 function encrypted(people: People): readonly Scene[] {
   const secret = 'app/secret/password.gpg';
-  const configure = (path: string, round: number) =>
-    people.configure(path, 'dir:live', round % 2 === 0 ? 'alice' : 'bob', join(path, 'remote.git'));
+  const configure = (path: string, rule: Rule) => people.configure(path, 'dir:live', rule, hub(path));
   async function prepare(path: string, files: number): Promise<void> {
     people.export(path);
-    configure(path, 1);
+    configure(path, 'alice');
     writeTree(path, files);
     await succeed(path, ['backup', 'app']);
   }
@@ -181,8 +180,10 @@ function encrypted(people: People): readonly Scene[] {
       name: 'rekey',
       args: ['rekey', '--key-file', 'both.key'],
       prepare,
-      async renew(path, round) {
-        configure(path, round);
+      async renew(path) {
+        const before = readFileSync(join(path, 'treekeeper.yaml'), 'utf8');
+        configure(path, 'alice');
+        if (readFileSync(join(path, 'treekeeper.yaml'), 'utf8') === before) configure(path, 'bob');
         return headOf(bare(path));
       },
       outcome(path, before) {

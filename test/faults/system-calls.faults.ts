@@ -41,7 +41,8 @@ for (const scene of scenes(people)) {
     });
     subject.count('system calls', points.length);
 
-    for (const [index, point] of points.entries()) {
+    const drawn = points.filter(() => subject.random() < subject.scale(1 / 3, 1));
+    for (const [index, point] of drawn.entries()) {
       const rotated = errors[(index + subject.random.below(errors.length)) % errors.length] ?? 'EIO';
       const chosen = errors.filter((error) => error === rotated || subject.scale(0, 1) === 1);
       for (const what of ['signal=KILL', ...chosen.map((error) => `error=${error}`)]) {

@@ -1,6 +1,7 @@
 import { appendFile, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ErrorCode, reasonOf, TreekeeperError } from '../errors.ts';
 import { lockDirectory, ownerName, scratchPrefix } from './leftovers.ts';
 import { thisProcess } from './process-identity.ts';
 import { listRefs } from './refs.ts';
@@ -27,41 +28,61 @@ export interface Scratch extends AsyncDisposable {
   keepShallow(): Promise<void>;
 }
 
-/** Opens one with the objects of a repository, or with none. */
-export async function openScratch(repository: Repository | undefined): Promise<Scratch> {
-  const gitDir = await makeDirectory(repository);
-  await writeFile(join(gitDir, ownerName), JSON.stringify(thisProcess()));
-  await mkdir(join(gitDir, 'objects'));
-  await mkdir(join(gitDir, 'refs'));
-  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n');
-  await writeFile(join(gitDir, 'config'), '[core]\n\trepositoryformatversion = 0\n\tbare = true\n');
+/** Opens one with the objects of a repository, or with none. Throws `TreekeeperError(code)` where the disk refuses. */
+export async function openScratch(repository: Repository | undefined, code: ErrorCode): Promise<Scratch> {
+  const orFail = async <Result>(write: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await write();
+    } catch (cause) {
+      if (cause instanceof TreekeeperError) throw cause;
+      throw new TreekeeperError(code, `cannot write what git needs to talk to a remote: ${reasonOf(cause)}`, { cause });
+    }
+  };
   const shallow = repository && join(repository.commonDir, 'shallow');
-  if (repository && shallow) {
-    // What the real one has, so that it is neither sent nor fetched again.
-    const refs = [...(await listRefs(repository.gitDir, 'refs'))].map(([ref, oid]) => `${oid} ${ref}\n`);
-    await writeFile(join(gitDir, 'packed-refs'), `# pack-refs with: sorted \n${refs.join('')}`);
-    if (await isThere(shallow)) await copyFile(shallow, join(gitDir, 'shallow'));
+  const gitDir = await orFail(() => makeDirectory(repository));
+  const remove = () => rm(gitDir, { recursive: true, force: true });
+  try {
+    await orFail(() => fill(gitDir, repository));
+  } catch (thrown) {
+    await remove();
+    throw thrown;
   }
 
   return {
     gitDir,
     env: repository ? { GIT_OBJECT_DIRECTORY: join(repository.commonDir, 'objects') } : {},
 
-    async usePassword(origin) {
+    usePassword(origin) {
       // An empty entry ends the list of helpers before it, which may know another password. A helper is a line of shell, which
       // works where nothing in the temporary directory may be executed.
       const helper = String.raw`!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \"$TREEKEEPER_GIT_USER\" \"$TREEKEEPER_GIT_PASSWORD\"; }; f`;
-      await appendFile(join(gitDir, 'config'), `[credential "${origin}"]\n\thelper =\n\thelper = "${helper}"\n`);
+      const section = `[credential "${origin}"]\n\thelper =\n\thelper = "${helper}"\n`;
+      return orFail(() => appendFile(join(gitDir, 'config'), section));
     },
 
-    async keepShallow() {
-      if (!shallow) return;
-      if (await isThere(join(gitDir, 'shallow'))) await copyFile(join(gitDir, 'shallow'), shallow);
-      else await rm(shallow, { force: true });
-    },
+    keepShallow: () =>
+      orFail(async () => {
+        if (!shallow) return;
+        if (await isThere(join(gitDir, 'shallow'))) await copyFile(join(gitDir, 'shallow'), shallow);
+        else await rm(shallow, { force: true });
+      }),
 
-    [Symbol.asyncDispose]: () => rm(gitDir, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: remove,
   };
+}
+
+async function fill(gitDir: string, repository: Repository | undefined): Promise<void> {
+  await writeFile(join(gitDir, ownerName), JSON.stringify(thisProcess()));
+  await mkdir(join(gitDir, 'objects'));
+  await mkdir(join(gitDir, 'refs'));
+  await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n');
+  await writeFile(join(gitDir, 'config'), '[core]\n\trepositoryformatversion = 0\n\tbare = true\n');
+  if (!repository) return;
+  // What the real one has, so that it is neither sent nor fetched again.
+  const refs = [...(await listRefs(repository.gitDir, 'refs'))].map(([ref, oid]) => `${oid} ${ref}\n`);
+  await writeFile(join(gitDir, 'packed-refs'), `# pack-refs with: sorted \n${refs.join('')}`);
+  const shallow = join(repository.commonDir, 'shallow');
+  if (await isThere(shallow)) await copyFile(shallow, join(gitDir, 'shallow'));
 }
 
 /** Beside the lock, where the next run clears it away if this one is killed; elsewhere where a repository is only read. */

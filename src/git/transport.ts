@@ -63,7 +63,7 @@ export async function listRemote(
   access: RemoteAccess,
   code: ErrorCode = 'push',
 ): Promise<RemoteRefs> {
-  await using scratch = await openScratch(repository);
+  await using scratch = await openScratch(repository, code);
   const said = await converse(code, scratch, url, access, ['ls-remote', '--symref', '--', url.text]);
   const refs = new Map<string, Oid>();
   for (const line of said.split('\n')) {
@@ -83,7 +83,7 @@ export async function pushBranch(
   { from, to, dryRun = false }: PushRequest,
   access: RemoteAccess,
 ): Promise<PushAnswer> {
-  await using scratch = await openScratch(repository);
+  await using scratch = await openScratch(repository, 'push');
   const args = [
     'push',
     '--porcelain',
@@ -139,7 +139,7 @@ export async function fetchBranch(
   { ref, into, part, accept }: FetchRequest,
   access: RemoteAccess,
 ): Promise<Oid | undefined> {
-  await using scratch = await openScratch(repository);
+  await using scratch = await openScratch(repository, 'failed');
   const isPart = part === undefined && (await isShallowRepository(repository));
   const range = part === 'newest' ? ['--depth=1'] : isPart ? ['--unshallow'] : [];
   const args = [

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { encodeCommit } from '../../src/git/commit.ts';
 import { OidSet } from '../../src/git/oid-set.ts';
 import { openPackWriter } from '../../src/git/pack-writer.ts';
 import { moveBranch, readBranch } from '../../src/git/refs.ts';
 import { createRepository, type Repository } from '../../src/git/repository.ts';
+import { openScratch } from '../../src/git/scratch.ts';
 import { fsck } from '../../src/git/upkeep.ts';
 import { encodeTree } from '../../src/snapshot/tree.ts';
 import { noise } from './noise.ts';
@@ -56,4 +57,19 @@ test.skipIf(!mounted)('a full disk costs the snapshot that did not fit, and noth
 
   const second = await write(repository, 200_000);
   expect(await readBranch(repository)).toBe(second);
+});
+
+test.skipIf(!mounted)('a full disk is told as what it is where git is to talk to a remote', async () => {
+  const repository = await createRepository(join(disk, 'remote.git'));
+  const filler = join(disk, 'filler');
+  const { bavail, bsize } = statfsSync(disk);
+  writeFileSync(filler, Buffer.alloc(bavail * bsize));
+  await expect(openScratch(repository, 'push')).rejects.toMatchObject({
+    code: 'push',
+    message: expect.stringMatching(/space/i),
+  });
+  rmSync(filler);
+  expect(readdirSync(join(repository.gitDir, 'treekeeper'))).toEqual([]);
+  await using scratch = await openScratch(repository, 'push');
+  expect(readdirSync(join(repository.gitDir, 'treekeeper'))).toEqual([basename(scratch.gitDir)]);
 });

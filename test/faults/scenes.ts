@@ -39,7 +39,7 @@ const backup: Scene = {
     const repository = bare(path);
     const head = existsSync(join(repository, 'HEAD')) ? headOf(repository) : '';
     // The first commit of a repository explains it, and holds no snapshot.
-    if (head === before || gitText(repository, 'rev-list', '--count', head) === '1') return 'old';
+    if (head === before || gitText(repository, 'ls-tree', head, 'app') === '') return 'old';
     return isRecorded(path, 'app/b', 'live/b') && isRecorded(path, 'app/d/0', 'live/d/0') ? 'new' : 'half a snapshot';
   },
 };

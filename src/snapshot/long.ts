@@ -41,13 +41,18 @@ export function encodeLong(nodes: readonly LongNode[], sink: ObjectSink): Oid {
 export async function decodeLong(tree: Oid, source: ObjectSource, where: string): Promise<LongNode[]> {
   const nodes: LongNode[] = [];
   for (const directory of await source.readTree(tree)) {
+    if (directory.mode !== directoryMode) throw damaged(where, directory.name);
     const entries = await source.readTree(directory.oid);
     const keys = new Map<string, Oid>();
-    for (const { name, oid } of entries) if (name.endsWith(keySuffix)) keys.set(name.slice(0, -keySuffix.length), oid);
+    for (const { mode, name, oid } of entries) {
+      if (!name.endsWith(keySuffix)) continue;
+      if (mode !== fileMode) throw damaged(where, name);
+      keys.set(name.slice(0, -keySuffix.length), oid);
+    }
 
     const rest = entries.filter(({ name }) => !name.endsWith(keySuffix));
     const { own, children } = await decodeDirectory(rest, source, `${where}/${directory.name}`);
-    if (own.value !== undefined || own.attributes !== undefined || children.size !== keys.size)
+    if (own.value !== undefined || own.attributes !== undefined || children.size !== keys.size || keys.size === 0)
       throw damaged(where, directory.name);
 
     for (const [name, child] of children) {
@@ -63,6 +68,7 @@ export async function decodeLong(tree: Oid, source: ObjectSource, where: string)
       nodes.push({ key, value: null, attributes: leaf.own.attributes });
     }
   }
+  if (nodes.length === 0) throw new TreekeeperError('integrity', `${where} is a directory that holds no node`);
   return nodes;
 }
 

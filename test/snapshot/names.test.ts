@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TreekeeperError } from '../../src/errors.ts';
 import { decodeDirectory, encodeDirectory, nameSiblings } from '../../src/snapshot/directory.ts';
+import type { TreeEntry } from '../../src/snapshot/objects.ts';
 import { encodeTree } from '../../src/snapshot/tree.ts';
 import { anyKey, anySegment, hostileSegments } from './keys.ts';
 import { build, byKey, type Item, manifestOf, memory, open, paths, walk } from './memory.ts';
@@ -200,6 +201,26 @@ describe('the decoder', () => {
     ]) {
       await expect(decodeDirectory(names.map(file), store, 'store')).rejects.toSatisfy(isIntegrity);
     }
+  });
+
+  test('refuses a directory of long keys that holds none, or holds them in another way', async () => {
+    const store = memory();
+    const tree = build(store, [{ key: `/${'deep/'.repeat(200)}x`, value: 'v' }], manifestOf('etcd'));
+    const [long, ...others] = await store.readTree(tree);
+    const [inner] = await store.readTree(long?.oid ?? '');
+    const leaves = await store.readTree(inner?.oid ?? '');
+    if (long?.name !== '%long' || !inner) throw new Error('there is no long key');
+    const within = (directories: TreeEntry[]) =>
+      store.tree(encodeTree([...others, { ...long, oid: store.tree(encodeTree(directories)) }]));
+    expect(within([inner])).toBe(tree);
+    const executable = leaves.map((leaf) => (leaf.name.endsWith('%key') ? { ...leaf, mode: '100755' } : leaf));
+    for (const directories of [
+      [],
+      [{ ...inner, oid: store.tree(encodeTree([])) }],
+      [{ ...inner, mode: '100644' }],
+      [{ ...inner, oid: store.tree(encodeTree(executable)) }],
+    ])
+      await expect(walk(await open(store, within(directories)))).rejects.toSatisfy(isIntegrity);
   });
 });
 

@@ -58,7 +58,7 @@ subject('damage to the files of a repository, through the command line', async (
   const { path, repository } = specimen;
   const truth = await learnTruth(specimen);
   const run = (...args: string[]) => treekeeper(path, args, { GNUPGHOME: path, TREEKEEPER_KEY_FILE: 'host.key' });
-  for (let time = 0; time < subject.scale(40, 2_000); time++) {
+  for (let time = 0; time < subject.scale(30, 2_000); time++) {
     const { what, before } = damage(subject, repository);
     const target = join(path, `target-${time}`);
     const runs = await Promise.all([

@@ -31,11 +31,12 @@ export async function answer<Result>(ask: () => Promise<Result>): Promise<Answer
   }
 }
 
-/** What `check --all --decrypt` finds. */
+/** What `check --all --decrypt` finds, values that lie in clear included. */
 export async function findings(repository: string, decryptor: Decryptor): Promise<readonly string[]> {
   const found = await answer(async () => {
     await using opened = await openForReading(repository);
-    return (await check(opened, { all: true, decryptor })).findings.map(({ problem }) => problem);
+    const { findings, clear } = await check(opened, { all: true, decryptor });
+    return [...findings.map(({ problem }) => problem), ...clear.map((value) => `in clear: ${nameOf(value)}`)];
   });
   return 'is' in found ? found.is : [found.refused];
 }

@@ -139,6 +139,7 @@ describe('connections', () => {
   test.each([
     ['a web server', 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n', 'does not answer as a ZooKeeper does'],
     ['an SSH server', 'SSH-2.0-OpenSSH_9.2\r\n', 'does not answer as a ZooKeeper does'],
+    ['somebody whose answer is larger than memory', '\x11\0\0\0', 'does not answer as a ZooKeeper does'],
     ['somebody who says nothing', '', 'did not answer within 1.5 s'],
   ])('%s', async (_who, greeting, fact) => {
     const server = createServer((socket) => socket.on('error', () => {}).write(greeting));

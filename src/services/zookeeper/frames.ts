@@ -1,5 +1,5 @@
 /** A frame is at most so large: a server's `jute.maxbuffer` may be raised, and an answer to many reads is larger still. */
-const largestFrame = 1024 * 1024 * 1024;
+const largestFrame = 256 * 1024 * 1024;
 
 /** Thrown for bytes that no ZooKeeper sends. */
 export class NotZookeeper extends Error {}

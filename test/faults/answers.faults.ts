@@ -10,14 +10,14 @@ import type { Random } from '../random.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { inParallel, requireOrderly, runLimited } from './judgement.ts';
 import { caseDirectory, gitIn, needServers, randomTree, relocated } from './live.ts';
-import { anyMutation, type Mutation, relength } from './mutations.ts';
+import { anyMutation, type Mutation, makeHuge } from './mutations.ts';
 import { describeFault, type Fault, type Relay, startRelay } from './relay.ts';
 import { catchStrays } from './strays.ts';
 import { subject } from './subject.ts';
 
 const leaves = 100;
-/** In MiB. What a run takes by itself is about a third of it. */
-const mostMemory = 400;
+/** In MiB. What a run takes by itself is about a third of the first. */
+const mostMemory = { change: 400, flood: 700 } as const;
 
 for (const { kind, start, key } of storeKinds) {
   subject(`answers that make no sense: ${kind}`, async (subject) => {
@@ -81,7 +81,10 @@ for (const { kind, start, key } of storeKinds) {
     }
 
     const measuring = join(import.meta.dirname, 'most-memory.mjs');
-    await inParallel(someFaults(subject.random, relay, subject.scale(8, 300), relength), async (fault, index) => {
+    const measured = (['change', 'flood'] as const).flatMap((harm) =>
+      someFaults(subject.random, relay, subject.scale(8, 300), makeHuge).map((fault) => ({ ...fault, harm })),
+    );
+    await inParallel(measured, async (fault, index) => {
       const path = caseDirectory(directory.path, `memory${index}`);
       const where = `memory ${index}: ${describeFault(fault)}`;
       await using changing = await startRelay(store.endpoint, fault);
@@ -89,8 +92,8 @@ for (const { kind, start, key } of storeKinds) {
       const env = { ...store.env, NODE_OPTIONS: `--import=${measuring}`, MOST_MEMORY: join(path, 'memory') };
       requireOrderly(subject, await runLimited(path, args, env), where);
       const memory = Number(readFileSync(join(path, 'memory'), 'utf8'));
-      subject.must(memory < mostMemory, `${where}: ${memory} MiB`);
-      subject.count('lengths with memory measured');
+      subject.must(memory < mostMemory[fault.harm], `${where}: ${memory} MiB`);
+      subject.count(`memory measured after a ${fault.harm}`);
     });
   });
 }
@@ -110,7 +113,7 @@ async function record(directory: string, store: Store, endpoint?: Endpoint): Pro
   return [...report.skipped.values()].reduce((sum, count) => sum + count, report.nodes + unreadable.length);
 }
 
-/** Half of them at or soon after the beginning of a piece, where a protocol is likely to have lengths. */
+/** Half of them at the beginning of a piece or soon after, where a protocol is likely to have lengths. */
 function someFaults(
   random: Random,
   { passed, pieces }: Relay,
@@ -118,7 +121,8 @@ function someFaults(
   mutate: (random: Random) => Mutation,
 ): Fault[] {
   return Array.from({ length: count }, () => {
-    const at = random.below(2) === 0 ? random.pick(pieces) + random.below(20) : random.below(passed.answer);
+    const offset = random.pick([0, random.below(16)]);
+    const at = random.below(2) === 0 ? random.pick(pieces) + offset : random.below(passed.answer);
     return { side: 'answer', at, harm: 'change', mutation: mutate(random) };
   });
 }

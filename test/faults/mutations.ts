@@ -26,10 +26,16 @@ export function lose(random: Random): Mutation {
 }
 
 /** Another length, as most protocols write it: big-endian, in four bytes or in three. */
-export function relength(random: Random): Mutation {
+function relength(random: Random): Mutation {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(random.pick(lengths));
   const field = length.subarray(random.below(2));
+  return { name: `a length of ${field.toString('hex')}`, change: (bytes) => replaced(bytes, field) };
+}
+
+/** A length that nothing has which is to be held in memory. */
+export function makeHuge(random: Random): Mutation {
+  const field = Buffer.from(random.pick(['0fffffff', '3fffffff', '3fffffff', '7fffffff', 'ffffffff']), 'hex');
   return { name: `a length of ${field.toString('hex')}`, change: (bytes) => replaced(bytes, field) };
 }
 

@@ -1,13 +1,15 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import type { Endpoint } from '../../src/services/address.ts';
 import type { Mutation } from './mutations.ts';
 
 /**
  * What can befall a connection. `delay`: nothing passes for a moment. `reset` and `end`: it is over, roughly or politely.
  * `gone`: all connections are over, and there are no new ones. `stall`: nothing passes any more, on any connection.
- * `change`: other bytes pass, as no network of today does but a bad proxy might.
+ * `change`: other bytes pass, as no network of today does but a bad proxy might. `flood`: the same, and behind them come
+ * zeros without an end.
  */
-export type Harm = 'delay' | 'reset' | 'end' | 'gone' | 'stall' | 'change';
+export type Harm = 'delay' | 'reset' | 'end' | 'gone' | 'stall' | 'change' | 'flood';
 
 const sides = ['request', 'answer'] as const;
 export type Side = (typeof sides)[number];
@@ -23,7 +25,8 @@ export interface Fault {
 
 /** The words for a fault in what is reported. */
 export function describeFault({ side, at, harm, mutation }: Fault): string {
-  return `${harm === 'change' ? mutation.name : harm} at byte ${at} of the ${side}s`;
+  const what = harm === 'change' ? mutation.name : harm === 'flood' ? `${mutation.name} and a flood` : harm;
+  return `${what} at byte ${at} of the ${side}s`;
 }
 
 /** A relay in front of a server that does one thing to what passes through it. */
@@ -36,6 +39,11 @@ export interface Relay extends AsyncDisposable {
 }
 
 const pauseTime = 200;
+
+function* zeros(): Generator<Buffer> {
+  const some = Buffer.alloc(1024 * 1024);
+  for (;;) yield some;
+}
 
 export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay> {
   const sockets = new Set<Socket>();
@@ -87,6 +95,10 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
       isGone = true;
       for (const socket of sockets) socket.destroy();
     } else to.write(mutation.change(rest));
+    if (harm === 'flood') {
+      from.pause();
+      pipeline(zeros, to).catch(() => {});
+    }
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

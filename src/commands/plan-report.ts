@@ -1,10 +1,10 @@
 import { formatKey } from '../report/key.ts';
 import type { Printer } from '../report/printer.ts';
 import type { Style } from '../report/style.ts';
-import { sameBytes } from '../snapshot/bytes.ts';
 import { count } from '../snapshot/message.ts';
+import { latin1 } from '../snapshot/paths.ts';
 import type { Plan, Step, Verdict } from '../snapshot/plan.ts';
-import { groupBySubtree, type Subtree } from '../snapshot/subtrees.ts';
+import { groupBySubtree, nameOf, type Subtree } from '../snapshot/subtrees.ts';
 
 /** What a verdict is called, in front of a key; the ones that are not told node by node have no word. */
 export type Words = { readonly [verdict in Verdict]?: string };
@@ -29,12 +29,14 @@ const meanings: { readonly [verdict in Verdict]: keyof Style } = {
 export function printSteps(plan: Plan, words: Words, printer: Printer, { full }: { full: boolean }): void {
   const told = plan.reduce((sum, { verdict }) => sum + (words[verdict] === undefined ? 0 : 1), 0);
   const isLong = !full && told > mostLines;
-  for (const step of plan) {
-    const { verdict, key, reason } = step;
-    const line = isLong || words[verdict] === undefined ? undefined : lineOf(verdict, { key, items: [step] });
-    printer.print({ type: 'step', verdict, key, reason }, line);
+  if (!isLong || printer.json) {
+    for (const step of plan) {
+      const { verdict, key, reason } = step;
+      const line = words[verdict] === undefined ? undefined : lineOf(verdict, { key, items: [step] });
+      printer.print({ type: 'step', verdict, key, reason }, line);
+    }
+    return;
   }
-  if (!isLong || printer.json) return;
 
   for (const verdict of Object.keys(words) as Verdict[]) {
     const steps = plan.filter((step) => step.verdict === verdict);
@@ -54,7 +56,8 @@ function describe({ key, items }: Subtree<Step>): string {
   const why =
     reasons.size > 1 ? ` (for ${reasons.size} reasons)` : first?.reason === undefined ? '' : ` (${first.reason})`;
   if (items.length === 1) return `${formatKey(key)}${why}`;
-  const isIn = items.some((item) => sameBytes(item.key, key));
+  const name = latin1(key);
+  const isIn = items.some((item) => nameOf(item) === name);
   const where =
     key.length === 0 ? `${count(items.length)} nodes` : `${count(items.length)} nodes below ${formatKey(key)}`;
   return `${isIn ? `${formatKey(key)} and ${count(items.length - 1)} nodes below it` : where}${why}`;

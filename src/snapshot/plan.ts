@@ -14,6 +14,8 @@ export interface Step {
   readonly verdict: Verdict;
   /** The key in the service that is restored to. */
   readonly key: Uint8Array;
+  /** The key, one character a byte, where it is at hand: of a million steps, making it anew is felt. */
+  readonly name?: string;
   /** The node in the snapshot. */
   readonly entry: Entry;
   /** Why, for `skipped`, `refused` and `unreadable`. */

@@ -1,5 +1,15 @@
 import { latin1 } from './paths.ts';
 
+/** A thing that has a key, and perhaps its name at hand: the key, one character a byte. */
+export interface Keyed {
+  readonly key: Uint8Array;
+  readonly name?: string;
+}
+
+export function nameOf({ key, name }: Keyed): string {
+  return name ?? latin1(key);
+}
+
 /** Some things with keys, told together: all of them lie at or below one key. */
 export interface Subtree<Item> {
   /** What their keys have in common, whole segments; empty where that is nothing. One of them may have this very key. */
@@ -17,10 +27,7 @@ interface Group<Item> {
  * Puts things into at most `most` groups by where their keys lie, the largest group always taken apart first, so that what
  * is left together is small or has nothing to tell it apart. In the order in which the groups' first things came.
  */
-export function groupBySubtree<Item extends { readonly key: Uint8Array }>(
-  items: readonly Item[],
-  most: number,
-): Subtree<Item>[] {
+export function groupBySubtree<Item extends Keyed>(items: readonly Item[], most: number): Subtree<Item>[] {
   if (items.length <= most) return items.map((item) => ({ key: item.key, items: [item] }));
   let groups: Group<Item>[] = [{ start: '', items }];
   const whole = new Set<Group<Item>>();
@@ -40,10 +47,10 @@ export function groupBySubtree<Item extends { readonly key: Uint8Array }>(
 }
 
 /** By the next segment of their names; the one that ends here stays with those below it where they are a group. */
-function split<Item extends { readonly key: Uint8Array }>({ start, items }: Group<Item>): Group<Item>[] {
+function split<Item extends Keyed>({ start, items }: Group<Item>): Group<Item>[] {
   const parts = new Map<string, Item[]>();
   for (const item of items) {
-    const name = latin1(item.key);
+    const name = nameOf(item);
     const end = name.indexOf('/', start.length);
     const part = end < 0 ? `${name}/` : name.slice(0, end + 1);
     const there = parts.get(part);

@@ -40,7 +40,8 @@ export async function openScratch(repository: Repository | undefined, code: Erro
   };
   const shallow = repository && join(repository.commonDir, 'shallow');
   const gitDir = await orFail(() => makeDirectory(repository));
-  const remove = () => rm(gitDir, { recursive: true, force: true });
+  // What cannot be removed is in nobody's way, and the next run clears it.
+  const remove = () => rm(gitDir, { recursive: true, force: true }).catch(() => {});
   try {
     await orFail(() => fill(gitDir, repository));
   } catch (thrown) {

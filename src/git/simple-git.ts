@@ -19,6 +19,14 @@ export function openSimpleGit(baseDir: string, { config = [], env = {}, idle, si
     config: [...hardenedConfig, ...config],
     ...(idle !== undefined && { timeout: { block: idle } }),
     ...(signal && { abort: signal }),
+    // By itself it takes a git that was killed, or failed without a word, for one that succeeded.
+    errors: (error, { exitCode, stdOut, stdErr }) => {
+      if (error !== undefined || exitCode === 0) return error;
+      const said = Buffer.concat([...stdOut, ...stdErr]);
+      const isKilled = (exitCode as number | null) === null;
+      if (said.length > 0 && !isKilled) return said;
+      return Buffer.concat([said, Buffer.from(`\nfatal: it ${isKilled ? 'was killed' : `exited with ${exitCode}`}`)]);
+    },
     allowEnvironment: Object.keys(environment),
     unsafe: {
       allowUnsafeHooksPath: true,

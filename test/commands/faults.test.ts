@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { bareRemote } from '../servers/git-hosts.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { startTreekeeper, treekeeper } from './run.ts';
 
@@ -79,6 +80,30 @@ test('killed while it makes the repository, it leaves no half of one in the way'
   expect(killed.status).toBeNull();
   expect(await treekeeper(path, ['backup', 'dir:live'])).toMatchObject({ status: 0 });
   expect(git(path, 'fsck', '--strict')).toBe('');
+});
+
+test.each([
+  ['repack', ['maintenance'], 1, 'it was killed'],
+  ['push', ['push'], 6, 'it was killed'],
+  ['ls-remote', ['remote', 'test'], 6, 'it was killed'],
+  ['fetch', ['fetch'], 1, 'it was killed'],
+  ['fsck', ['check'], 5, 'it was killed'],
+])('a `git %s` that is killed is no success', async (verb, args, status, reason) => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  writeTree(path, 0);
+  await treekeeper(path, ['backup', 'dir:live']);
+  await treekeeper(path, ['remote', 'add', 'origin', bareRemote(join(path, 'hub.git'))]);
+  await treekeeper(path, ['push']);
+  writeTree(path, 1);
+  await treekeeper(path, ['backup', 'dir:live', '--no-push']);
+  const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
+  mkdirSync(join(path, 'bin'));
+  const deadly = `#!/bin/sh\ncase " $* " in *" ${verb} "*) kill -9 $$;; *) exec ${real} "$@";; esac\n`;
+  writeFileSync(join(path, 'bin/git'), deadly, { mode: 0o755 });
+  const run = await treekeeper(path, args, { PATH: `${path}/bin:${process.env['PATH']}` });
+  expect(run.status).toBe(status);
+  expect(run.stdout + run.stderr).toContain(reason);
 });
 
 test('two backups at once: one works, the other says who does', async () => {

@@ -1,4 +1,7 @@
+import { join } from 'node:path';
+import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
+import { syncDirectory } from './durable.ts';
 import { packChunk } from './pack.ts';
 import { runGit } from './process.ts';
 import type { ObjectType } from './reader.ts';
@@ -27,15 +30,20 @@ export async function listCommits({ gitDir }: Repository, from: Oid | undefined,
 }
 
 /**
- * Writes a few objects that refer to what the repository has, as one pack. Nothing is locked and nothing is in the way of
+ * Writes a few objects that refer to what the repository has, as one pack, durably. Nothing is locked and nothing is in the way of
  * another run: until a ref names them, nobody sees them.
  */
 export async function writeObjects(
-  { gitDir }: Repository,
+  { gitDir, commonDir }: Repository,
   objects: readonly { readonly type: ObjectType; readonly content: Uint8Array }[],
 ): Promise<void> {
   if (objects.length === 0) return;
   const chunk = packChunk(64 * 1024);
   for (const { type, content } of objects) chunk.add(type, content);
   await runGit({ gitDir, args: ['index-pack', '--stdin', '--strict'], input: chunk.finish() });
+  // git syncs the files, and not what names them
+  const directory = join(commonDir, 'objects', 'pack');
+  await syncDirectory(directory).catch((cause) => {
+    throw new TreekeeperError('failed', `cannot make ${directory} durable: ${reasonOf(cause)}`, { cause });
+  });
 }

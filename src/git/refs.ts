@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { join, posix } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { syncDirectory } from './durable.ts';
@@ -57,12 +57,19 @@ export async function moveRefs(
   // by standard input: git that is orphaned before it committed gives up, and takes its lock files along
   const args = ['update-ref', '-m', message, '--create-reflog', '--stdin'];
   await pastLocks(commonDir, () => runGit({ gitDir, args, input }));
-  // git syncs the file that it renames, and not the directory
-  for (const directory of new Set(moves.filter(({ to }) => to).map(({ ref }) => dirname(join(commonDir, ref))))) {
+  // git syncs the file that it renames, and no directory, those that it makes for it included
+  const named = moves.filter(({ to }) => to).flatMap(({ ref }) => directoriesOf(ref));
+  for (const directory of new Set(named.map((name) => join(commonDir, name)))) {
     await syncDirectory(directory).catch((cause) => {
       throw new TreekeeperError('failed', `cannot make ${directory} durable: ${reasonOf(cause)}`, { cause });
     });
   }
+}
+
+/** `refs/heads` and `refs` for `refs/heads/main`. */
+function directoriesOf(ref: string): string[] {
+  const parent = posix.dirname(ref);
+  return parent === '.' ? [] : [parent, ...directoriesOf(parent)];
 }
 
 /**

@@ -2,7 +2,7 @@ import { access, constants, realpath, stat } from 'node:fs/promises';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
-import { createNode } from './dir/create.ts';
+import { createNode, syncDirectory } from './dir/create.ts';
 import { readTree } from './dir/read.ts';
 import type { Outcome, Service, Traits } from './service.ts';
 
@@ -57,11 +57,27 @@ export function openDir({ path }: { readonly path: string }): Service {
         const reason = refuse(node);
         outcomes.push(reason === undefined ? await createNode(top, node) : { status: 'failed', reason });
       }
-      return outcomes;
+      return await makeDurable(top, nodes, outcomes);
     },
 
     async [Symbol.asyncDispose]() {},
   };
+}
+
+/** Each file is durable already, and not its name. What could vanish again in a power cut does not count as created. */
+async function makeDurable(top: Buffer, nodes: readonly Node[], outcomes: readonly Outcome[]): Promise<Outcome[]> {
+  const parentOf = ({ key }: Node) => latin1(key).replace(/\/?[^/]*$/, '');
+  const created = nodes.filter((_, index) => outcomes[index]?.status === 'created');
+  const problems = new Map<string, string>();
+  for (const parent of new Set(created.map(parentOf))) {
+    await syncDirectory(Buffer.concat([top, Buffer.from(`/${parent}`, 'latin1')])).catch((cause) => {
+      problems.set(parent, `cannot make it durable: ${reasonOf(cause)}`);
+    });
+  }
+  return outcomes.map((outcome, index) => {
+    const reason = nodes[index] && problems.get(parentOf(nodes[index]));
+    return outcome.status === 'created' && reason !== undefined ? { status: 'failed', reason } : outcome;
+  });
 }
 
 /** Names that would leave the directory, or that no file can have. */

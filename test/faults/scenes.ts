@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { treekeeper } from '../commands/run.ts';
 import { bareRemote } from '../servers/git-hosts.ts';
 import type { People, Rule } from './model/rules.ts';
-import { gitText, headOf } from './model/snapshot.ts';
+import { git, gitText, headOf } from './model/snapshot.ts';
 
 /** A run of the command line that is disturbed, with what there is before it. All of it lies in one directory. */
 export interface Scene {
@@ -111,8 +111,18 @@ export function scenes(people: People | undefined): readonly Scene[] {
       },
       outcome(path, before) {
         if (headOf(bare(path)) !== before) return 'the branch moved';
-        const packs = readdirSync(join(bare(path), 'objects/pack')).filter((name) => /^pack-.*\.pack$/.test(name));
-        return packs.length === 1 ? 'new' : 'old';
+        const packs = join(bare(path), 'objects/pack');
+        const all = gitText(bare(path), 'rev-list', '--objects', '--all').split('\n').length;
+        // A pack that git could not remove may stay beside the one that has everything.
+        const sizes = readdirSync(packs)
+          .filter((name) => name.endsWith('.idx'))
+          .map(
+            (name) =>
+              git(bare(path), ['show-index'], readFileSync(join(packs, name)))
+                .toString()
+                .split('\n').length,
+          );
+        return sizes.some((size) => size > all) ? 'new' : 'old';
       },
     },
     {

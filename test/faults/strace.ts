@@ -38,10 +38,15 @@ export interface Point {
 }
 
 export interface Tracer {
+  /** What all programs of a run do to files, each line with the thread that did it. */
+  traceAll(run: (prefix: readonly string[]) => Promise<void>): Promise<string>;
   /** Every call of a run that changes something below `directory`. */
   points(directory: string, programs: readonly Program[], run: Start): Promise<Point[]>;
-  /** Runs it with one call disturbed; tells whether the disturbance came. `what` is strace's: `signal=KILL`, `error=EIO`. */
-  disturb(point: Point, what: string, run: Start): Promise<boolean>;
+  /**
+   * Runs it with one call disturbed; tells whether the disturbance came, and where an error did, that it was below
+   * `directory`: a program does not open its files in the same order each time. `what` is strace's: `signal=KILL`, `error=EIO`.
+   */
+  disturb(point: Point, what: string, directory: string, run: Start): Promise<boolean>;
 }
 
 /** Starts the command line by a command before it, with variables of its own. */
@@ -71,6 +76,11 @@ export function openTracer(scratch: string): Tracer | undefined {
   }
 
   return {
+    async traceAll(run) {
+      await run([strace, '-f', '-qq', '-y', '-o', log, '-e', `trace=${changing.join(',')}`]);
+      return readFileSync(log, 'latin1');
+    },
+
     async points(directory, programs, run) {
       const points = new Map<string, Point>();
       for (const program of programs) {
@@ -87,9 +97,11 @@ export function openTracer(scratch: string): Tracer | undefined {
       return [...points.values()];
     },
 
-    async disturb({ program, call, when }, what, run) {
+    async disturb({ program, call, when }, what, directory, run) {
       const text = await trace(program, ['-e', `inject=${call}:${what}:when=${when}`], run);
-      return /INJECTED|killed by SIGKILL/.test(text);
+      const injected = text.split('\n').filter((line) => line.includes('INJECTED'));
+      if (injected.length > 0) return injected.some((line) => line.includes(directory));
+      return /killed by SIGKILL/.test(text);
     },
   };
 }

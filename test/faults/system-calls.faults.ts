@@ -47,7 +47,7 @@ for (const scene of scenes(people)) {
       const chosen = errors.filter((error) => error === rotated || subject.scale(0, 1) === 1);
       for (const what of ['signal=KILL', ...chosen.map((error) => `error=${error}`)]) {
         begin();
-        if (!(await tracer.disturb(point, what, run))) {
+        if (!(await tracer.disturb(point, what, work, run))) {
           subject.count('missed');
           continue;
         }

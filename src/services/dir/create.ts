@@ -25,6 +25,13 @@ export async function createNode(top: Buffer, node: Node): Promise<Outcome> {
   }
 }
 
+/** Makes durable what a directory names. Windows neither needs nor allows it. */
+export async function syncDirectory(path: Buffer): Promise<void> {
+  if (process.platform === 'win32') return;
+  await using directory = await open(path, constants.O_RDONLY);
+  await directory.sync();
+}
+
 async function makeTop(top: Buffer): Promise<void> {
   await mkdir(top).catch(unlessExists);
 }

@@ -6,7 +6,7 @@ import { type Nodes, parentsOf } from './nodes.ts';
  */
 
 /** Runs the real git in a repository. Throws where it fails. */
-export function git(repository: string, args: readonly string[], input = ''): Buffer {
+export function git(repository: string, args: readonly string[], input: string | Buffer = ''): Buffer {
   return execFileSync('git', ['-C', repository, ...args], {
     input,
     stdio: ['pipe', 'pipe', 'pipe'],

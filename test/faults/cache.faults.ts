@@ -104,7 +104,7 @@ subject('a backup whose caches are lost, damaged, old or of another version', as
     // What is lost in the middle of a run that had no more need of it is missed by the next one, and by no other.
     let settled = head();
     await take([rule]);
-    const isHealing = inTheMiddle && names.includes('tags') && store.trailer('Reencrypted') !== '';
+    const isHealing = inTheMiddle && lostTags !== undefined && store.trailer('Reencrypted') !== '';
     must(head() === settled || isHealing, `${where}: the next run made a commit`);
     settled = head();
     await take([rule]);

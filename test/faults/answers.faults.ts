@@ -74,8 +74,8 @@ for (const { kind, start, key } of storeKinds) {
     };
 
     try {
-      await inParallel(someFaults(subject.random, relay, subject.scale(150, 6_000), anyMutation), read);
-      await inParallel(someFaults(subject.random, relay, subject.scale(60, 2_000), anyMutation), create);
+      await inParallel(someFaults(subject.random, relay, subject.scale(120, 6_000), anyMutation), read);
+      await inParallel(someFaults(subject.random, relay, subject.scale(45, 2_000), anyMutation), create);
     } finally {
       strays.stop();
     }

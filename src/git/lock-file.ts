@@ -4,10 +4,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../errors.ts';
 
 /**
- * How long git leaves a lock file as it is before it goes on writing it, or is done with it: that of a ref while it writes 41
- * bytes, or a reflog entry.
+ * How long git leaves the lock file of a ref as it is before it goes on writing it, or is done with it: 41 bytes, or a reflog
+ * entry.
  */
 export const longestHeld = 10_000;
+
+/** The same of all others, which hold what packed refs, commits or packs are listed in. */
+const longestListed = 10 * 60_000;
+
+/** Clocks of file servers differ: no lock file is removed that was not there, unchanged, for so long as we looked. */
+const leastWatched = 1_000;
 
 /** How often it is looked whether a lock file is gone. */
 const pause = 100;
@@ -26,13 +32,21 @@ export function lockInTheWay(said: string): string | undefined {
 
 /**
  * Waits until a lock file is gone, as it soon is where a git runs that holds it. One that is older than git holds any was
- * left by a git that was killed, which git itself never clears: it is removed. Throws where it cannot be.
+ * left by a git that was killed, which git itself never clears: it is removed. Throws where it cannot be, and where it stays.
  */
 export async function outlastLock(path: string, signal?: AbortSignal): Promise<void> {
+  const longest = /\/(refs|logs)\//.test(path) || path.endsWith('/HEAD.lock') ? longestHeld : longestListed;
+  const begin = performance.now();
+  let [seen, since] = ['', begin];
   for (;;) {
     const found = await stat(path).catch(() => undefined);
     if (!found) return;
-    if (found.mtimeMs < Date.now() - longestHeld) return rm(path, { force: true });
+    const now = performance.now();
+    const identity = `${found.ino} ${found.mtimeMs}`;
+    if (identity !== seen) [seen, since] = [identity, now];
+    const isDead = found.mtimeMs < Date.now() - longest;
+    if (isDead && now - since >= leastWatched) return rm(path, { force: true });
+    if (!isDead && now - begin > longestHeld + leastWatched) throw new Error(`${path} is held by another git`);
     await delay(pause, undefined, { signal });
   }
 }

@@ -9,7 +9,7 @@ import { openDir } from '../../src/services/dir.ts';
 import { git } from '../git/temporary.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 
-test('many small packs are joined after a backup now and then, and nothing is lost', async () => {
+test('many small packs are joined after a backup now and then, and nothing is lost', { timeout: 120_000 }, async () => {
   await using directory = await temporaryDirectory();
   const live = join(directory.path, 'live');
   mkdirSync(live);
@@ -45,7 +45,7 @@ test('what a killed maintenance left stops no other', async () => {
     ...['packed-refs.lock', 'packed-refs.new', 'logs/refs/heads/main.lock'],
     ...['objects/info/commit-graph.lock', 'objects/pack/multi-pack-index.lock'],
   ].map((name) => join(repository.gitDir, name));
-  const before = new Date(Date.now() - 11_000);
+  const before = new Date(Date.now() - 11 * 60_000);
   for (const path of left) {
     writeFileSync(path, '');
     utimesSync(path, before, before);

@@ -163,7 +163,9 @@ async function collect(
   for (const { mode, name, oid } of entries) {
     const pieces = (last: string) => [...before, last];
     if (mode === directoryMode && name.endsWith(pieceSuffix)) {
-      await collect(await source.readTree(oid), pieces(stripPiece(name)), source, found, where);
+      const inner = await source.readTree(oid);
+      if (inner.length === 0) throw damaged(where, name, 'is a directory that holds no node');
+      await collect(inner, pieces(stripPiece(name)), source, found, where);
     } else if (mode === directoryMode) {
       add(found, pieces(name), { tree: oid }, where);
     } else if (mode !== fileMode) {

@@ -203,6 +203,15 @@ describe('the decoder', () => {
     }
   });
 
+  test('refuses a directory for the pieces of a name that holds none', async () => {
+    const store = memory();
+    const empty = { mode: '40000', name: `${'a'.repeat(200)}%+`, oid: store.tree(encodeTree([])) };
+    const nested = { ...empty, oid: store.tree(encodeTree([empty])) };
+    const leaf = { mode: '100644', name: 'x', oid: store.blob(Buffer.from('x')) };
+    for (const entry of [empty, nested])
+      await expect(decodeDirectory([entry, leaf], store, 'store')).rejects.toSatisfy(isIntegrity);
+  });
+
   test('refuses a directory of long keys that holds none, or holds them in another way', async () => {
     const store = memory();
     const tree = build(store, [{ key: `/${'deep/'.repeat(200)}x`, value: 'v' }], manifestOf('etcd'));

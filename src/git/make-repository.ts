@@ -15,23 +15,28 @@ export async function makeRepository(root: string, branch: string): Promise<bool
   const place = join(root, `${makingPrefix}${randomBytes(8).toString('hex')}`);
   await mkdir(dirname(root), { recursive: true });
   await mkdir(root, { mode: 0o700 }).catch(unlessThere);
+  const remove = () => rm(place, { recursive: true, force: true }).catch(() => {});
   try {
     await mkdir(place, { mode: 0o700 });
     await initBare(place, branch);
     for (const name of ['HEAD', 'config']) await syncFile(join(place, name));
-    for (const entry of await readdir(place, { withFileTypes: true })) {
-      // Directories are without content, and those of any other run are as good.
-      const move = entry.isDirectory() ? rename : link;
-      if (entry.name !== 'HEAD') await move(join(place, entry.name), join(root, entry.name)).catch(unlessThere);
-    }
-    await syncDirectory(root);
-    const isFirst = await link(join(place, 'HEAD'), join(root, 'HEAD')).then(() => true, unlessThere);
-    await syncDirectory(root);
-    await syncDirectory(dirname(root));
-    return isFirst;
-  } finally {
-    await rm(place, { recursive: true, force: true }).catch(() => {});
+  } catch (thrown) {
+    await remove();
+    throw thrown;
   }
+
+  // From here on it stays where anything fails: it tells the next run that the rest is ours.
+  for (const entry of await readdir(place, { withFileTypes: true })) {
+    // Directories are without content, and those of any other run are as good.
+    const move = entry.isDirectory() ? rename : link;
+    if (entry.name !== 'HEAD') await move(join(place, entry.name), join(root, entry.name)).catch(unlessThere);
+  }
+  await syncDirectory(root);
+  const isFirst = await link(join(place, 'HEAD'), join(root, 'HEAD')).then(() => true, unlessThere);
+  await syncDirectory(root);
+  await syncDirectory(dirname(root));
+  await remove();
+  return isFirst;
 }
 
 function unlessThere(thrown: unknown): false {

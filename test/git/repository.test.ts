@@ -1,10 +1,14 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { syncDirectory } from '../../src/git/durable.ts';
 import { acquireLock } from '../../src/git/lock.ts';
 import { createRepository, openRepository } from '../../src/git/repository.ts';
 import { fsck } from '../../src/git/upkeep.ts';
 import { emptyRepository, git, temporaryDirectory } from './temporary.ts';
+
+// A disk that fails at one moment cannot be had.
+vi.mock('../../src/git/durable.ts', { spy: true });
 
 describe('createRepository', () => {
   test('makes a bare repository without hooks, and opens it', async () => {
@@ -39,6 +43,16 @@ describe('createRepository', () => {
       expect(readdirSync(path).filter((name) => name.startsWith('.'))).toEqual([]);
     },
   );
+
+  test('completes what failed half-way', async () => {
+    const path = join(temporaryDirectory(), 'r');
+    vi.mocked(syncDirectory).mockRejectedValueOnce(new Error('EIO: i/o error, fsync'));
+    await expect(createRepository(path)).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringMatching(/EIO/),
+    });
+    expect(await fsck(await createRepository(path))).toEqual([]);
+  });
 
   test('is done by one of several at a time, and the others are told', async () => {
     const path = join(temporaryDirectory(), 'r');

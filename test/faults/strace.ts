@@ -43,7 +43,7 @@ export interface Tracer {
   /** Every call of a run that changes something below `directory`. */
   points(directory: string, programs: readonly Program[], run: Start): Promise<Point[]>;
   /**
-   * Runs it with one call disturbed; tells whether the disturbance came, and where an error did, that it was below
+   * Runs it with one call disturbed; tells whether the disturbance came, and where an error did, that all of it was below
    * `directory`: a program does not open its files in the same order each time. `what` is strace's: `signal=KILL`, `error=EIO`.
    */
   disturb(point: Point, what: string, directory: string, run: Start): Promise<boolean>;
@@ -100,7 +100,7 @@ export function openTracer(scratch: string): Tracer | undefined {
     async disturb({ program, call, when }, what, directory, run) {
       const text = await trace(program, ['-e', `inject=${call}:${what}:when=${when}`], run);
       const injected = text.split('\n').filter((line) => line.includes('INJECTED'));
-      if (injected.length > 0) return injected.some((line) => line.includes(directory));
+      if (injected.length > 0) return injected.every((line) => line.includes(directory));
       return /killed by SIGKILL/.test(text);
     },
   };

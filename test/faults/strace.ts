@@ -91,7 +91,7 @@ export function openTracer(scratch: string): Tracer | undefined {
           const when = (seen.get(`${thread} ${call}`) ?? 0) + 1;
           seen.set(`${thread} ${call}`, when);
           const changes = call !== 'openat' || /O_CREAT|O_TRUNC/.test(line);
-          if (changes && line.includes(directory)) points.set(`${program} ${call} ${when}`, { program, call, when });
+          if (changes && isBelow(directory, line)) points.set(`${program} ${call} ${when}`, { program, call, when });
         }
       }
       return [...points.values()];
@@ -100,10 +100,15 @@ export function openTracer(scratch: string): Tracer | undefined {
     async disturb({ program, call, when }, what, directory, run) {
       const text = await trace(program, ['-e', `inject=${call}:${what}:when=${when}`], run);
       const injected = text.split('\n').filter((line) => line.includes('INJECTED'));
-      if (injected.length > 0) return injected.every((line) => line.includes(directory));
+      if (injected.length > 0) return injected.every((line) => isBelow(directory, line));
       return /killed by SIGKILL/.test(text);
     },
   };
+}
+
+/** Whether a call names something there. Before an absolute path, the working directory says nothing. */
+function isBelow(directory: string, line: string): boolean {
+  return line.replace(/AT_FDCWD<[^>]*>, "\//g, '"/').includes(directory);
 }
 
 function mayTrace(strace: string): boolean {

@@ -41,7 +41,7 @@ for (const scene of scenes(people)) {
     });
     subject.count('system calls', points.length);
 
-    const drawn = points.filter(() => subject.random() < subject.scale(1 / 3, 1));
+    const drawn = points.filter(() => subject.random() < subject.scale(1 / 5, 1));
     for (const [index, point] of drawn.entries()) {
       const rotated = errors[(index + subject.random.below(errors.length)) % errors.length] ?? 'EIO';
       const chosen = errors.filter((error) => error === rotated || subject.scale(0, 1) === 1);
@@ -63,9 +63,9 @@ for (const scene of scenes(people)) {
 
 const describe = ({ program, call, when }: Point) => `${program}: ${call} number ${when},`;
 
-/** A lock file of a ref counts as left only after ten seconds, which every next run would wait for. */
+/** A lock file counts as left by a dead git only after some time, which every next run would wait for. */
 function letTimePass(path: string): void {
-  const then = new Date(Date.now() - 11_000);
+  const then = new Date(Date.now() - 11 * 60_000);
   for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' }))
-    if (name.endsWith('.lock')) utimesSync(join(path, name), then, then);
+    if (/\.lock$|packed-refs\.new$/.test(name)) utimesSync(join(path, name), then, then);
 }

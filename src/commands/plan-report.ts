@@ -3,7 +3,7 @@ import type { Printer } from '../report/printer.ts';
 import type { Style } from '../report/style.ts';
 import { count } from '../snapshot/message.ts';
 import { latin1 } from '../snapshot/paths.ts';
-import type { Plan, Step, Verdict } from '../snapshot/plan.ts';
+import { countVerdicts, type Plan, type Step, type Verdict, verdicts } from '../snapshot/plan.ts';
 import { groupBySubtree, nameOf, type Subtree } from '../snapshot/subtrees.ts';
 
 /** What a verdict is called, in front of a key; the ones that are not told node by node have no word. */
@@ -27,7 +27,8 @@ const meanings: { readonly [verdict in Verdict]: keyof Style } = {
  * verdict and subtree. JSON has every step in any case.
  */
 export function printSteps(plan: Plan, words: Words, printer: Printer, { full }: { full: boolean }): void {
-  const told = plan.reduce((sum, { verdict }) => sum + (words[verdict] === undefined ? 0 : 1), 0);
+  const counts = countVerdicts(plan);
+  const told = verdicts.reduce((sum, verdict) => sum + (words[verdict] === undefined ? 0 : counts[verdict]), 0);
   const isLong = !full && told > mostLines;
   if (!isLong || printer.json) {
     for (const step of plan) {
@@ -39,7 +40,7 @@ export function printSteps(plan: Plan, words: Words, printer: Printer, { full }:
   }
 
   for (const verdict of Object.keys(words) as Verdict[]) {
-    const steps = plan.filter((step) => step.verdict === verdict);
+    const steps = counts[verdict] === plan.length ? plan : plan.filter((step) => step.verdict === verdict);
     for (const group of groupBySubtree(steps, mostGroups)) printer.print({ type: 'group' }, lineOf(verdict, group));
   }
   printer.note('grouped by subtree, since they are many; --full tells every node');
@@ -52,7 +53,8 @@ export function printSteps(plan: Plan, words: Words, printer: Printer, { full }:
 /** `/app/db`, `/app and 12 nodes below it`, `12 nodes below /app`, with the reason where they have one. */
 function describe({ key, items }: Subtree<Step>): string {
   const [first] = items;
-  const reasons = new Set(items.map(({ reason }) => reason));
+  const reasons = new Set<string | undefined>();
+  for (const { reason } of items) reasons.add(reason);
   const why =
     reasons.size > 1 ? ` (for ${reasons.size} reasons)` : first?.reason === undefined ? '' : ` (${first.reason})`;
   if (items.length === 1) return `${formatKey(key)}${why}`;

@@ -12,10 +12,13 @@ export interface Contents {
   attributes(entry: Entry): Promise<Attributes | undefined>;
 }
 
-/** How many bytes of values are kept for a second look, so that a restore proves them all first and reads few twice. */
-const mostKept = 32 * 1024 * 1024;
+/**
+ * Bytes of values that are kept for a second look, so that a restore, which proves them all first, need not read them twice.
+ * Where there is more, nothing is kept: of a million values a few would be saved, and the room is needed for the plan.
+ */
+const mostKept = 48 * 1024 * 1024;
 
-/** Opens the contents of a snapshot. What is read is kept as far as that is small. */
+/** Opens the contents of a snapshot. What is read is kept where all of it is small. */
 export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store'>, decryptor?: Decryptor): Contents {
   const values = new Map<string, Uint8Array>();
   const attributes = new Map<Oid, Attributes>();
@@ -41,10 +44,9 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
   };
 
   function keep(name: string, content: Uint8Array): Uint8Array {
-    if (kept + content.length <= mostKept) {
-      values.set(name, content);
-      kept += content.length;
-    }
+    kept += content.length;
+    if (kept <= mostKept) values.set(name, content);
+    else if (values.size > 0) values.clear();
     return content;
   }
 }

@@ -109,7 +109,7 @@ async function findLive(
   wanted: ReadonlyMap<string, Wanted>,
   { signal, onProgress }: PlanOptions,
 ): Promise<(name: string) => string | undefined> {
-  const unreadable: { name: string; subtree: boolean; reason: string }[] = [];
+  const unreadable: Hidden[] = [];
   for (const node of wanted.values()) node.found = undefined;
   if (wanted.size === 0) return () => undefined;
 
@@ -136,6 +136,17 @@ async function findLive(
     ...(signal && { signal }),
     ...(onProgress && { onHeld: onProgress }),
   });
+  return reasonAmong(unreadable);
+}
+
+interface Hidden {
+  readonly name: string;
+  readonly subtree: boolean;
+  readonly reason: string;
+}
+
+/** By itself, so that what it answers holds on to these alone, and not to a million nodes. */
+function reasonAmong(unreadable: readonly Hidden[]): (name: string) => string | undefined {
   return (name) =>
     unreadable.find((item) => item.name === name || (item.subtree && name.startsWith(`${item.name}/`)))?.reason;
 }

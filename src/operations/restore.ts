@@ -24,6 +24,8 @@ const batchBytes = 8 * 1024 * 1024;
 /** Values in flight from the repository: enough to keep its reader busy, and of the largest ones not too many to hold. */
 const readAhead = 128;
 
+type Batch = readonly { readonly step: Step; readonly node: Node }[];
+
 /**
  * Creates what a plan says is missing, parents first, and nothing else. The service decides at the last moment whether a
  * node is missing, so whatever appeared since the plan was made is kept, and told in the outcome. Interrupted at any
@@ -35,38 +37,41 @@ export async function applyPlan(
   service: Service,
   { signal, onDone }: ApplyOptions = {},
 ): Promise<readonly Unsettled[]> {
-  let batch: { step: Step; node: Node }[] = [];
-  let bytes = 0;
+  const batches = readBatches(plan);
   try {
-    const steps = plan.steps.filter(({ verdict }) => verdict === 'create');
-    for (let start = 0; start < steps.length; start += readAhead) {
-      const next = await Promise.all(
-        steps.slice(start, start + readAhead).map(async (step) => ({ step, node: await plan.nodeOf(step) })),
-      );
-      for (const item of next) {
-        batch.push(item);
-        bytes += item.node.value?.length ?? 0;
-        if (batch.length >= batchNodes || bytes >= batchBytes) await flush();
-      }
+    for (let next = batches.next(); ; ) {
+      const { value: batch } = await next;
+      if (!batch) break;
+      // The repository is read while the service creates. Where that fails, nobody waits for what was read.
+      next = batches.next();
+      next.catch(() => {});
+      signal?.throwIfAborted();
+      const nodes = batch.map(({ node }) => node);
+      const outcomes = await service.create(nodes, signal);
+      onDone?.(batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer })));
     }
-    await flush();
   } catch (thrown) {
     // What was created so far still gets its final attributes, where the service can be reached.
     await service.settle?.().catch(() => {});
     throw thrown;
   }
   return (await service.settle?.()) ?? [];
+}
 
-  async function flush(): Promise<void> {
-    if (batch.length === 0) return;
-    signal?.throwIfAborted();
-    const outcomes = await service.create(
-      batch.map(({ node }) => node),
-      signal,
-    );
-    const done = batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer }));
-    batch = [];
-    bytes = 0;
-    onDone?.(done);
+/** The nodes to create, in the order of the plan. */
+async function* readBatches(plan: RestorePlan): AsyncGenerator<Batch, undefined> {
+  let batch: { step: Step; node: Node }[] = [];
+  let bytes = 0;
+  for (let start = 0; start < plan.steps.length; start += readAhead) {
+    const steps = plan.steps.slice(start, start + readAhead).filter(({ verdict }) => verdict === 'create');
+    const next = await Promise.all(steps.map(async (step) => ({ step, node: await plan.nodeOf(step) })));
+    for (const item of next) {
+      batch.push(item);
+      bytes += item.node.value?.length ?? 0;
+      if (batch.length < batchNodes && bytes < batchBytes) continue;
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
   }
+  if (batch.length > 0) yield batch;
 }

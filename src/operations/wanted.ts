@@ -17,11 +17,12 @@ export interface Selected {
 
 /**
  * One node that should be in the service, and the step of the plan that it becomes. A million of them are held at once, so
- * each is one object with the strings that cannot be had in another way.
+ * each is one object with the strings that cannot be had in another way, and what few of them have is declared only: it
+ * takes no room where it is not set.
  */
 export class Wanted implements Step {
   verdict: Step['verdict'] = 'create';
-  reason: string | undefined;
+  declare reason: string | undefined;
   /** What is there: compared already, or as content where an encrypted value has to be opened first. */
   found: 'same' | 'differs' | { readonly content: string } | undefined;
   /** The key, one character a byte. */
@@ -29,22 +30,20 @@ export class Wanted implements Step {
   /** A parent that was not asked for, and matters only where a child of it is created. */
   readonly onlyParent: boolean;
   /** The key in the snapshot, where it is another one. */
-  private readonly from: string | undefined;
+  declare private readonly from: string | undefined;
   /** Ids as bytes, one character each: half of what their digits take. */
   private readonly value: string | undefined;
-  private readonly isSealed: boolean;
-  private readonly attributes: string | undefined;
+  declare private readonly isSealed: true | undefined;
+  declare private readonly attributes: string | undefined;
 
   constructor(name: string, { key, value, attributes }: Entry, onlyParent: boolean) {
-    const from = latin1(key);
-    this.reason = undefined;
     this.found = undefined;
     this.name = name;
     this.onlyParent = onlyParent;
-    this.from = from === name ? undefined : from;
     this.value = value === null ? undefined : packed(value.oid);
-    this.isSealed = value?.encrypted ?? false;
-    this.attributes = attributes && packed(attributes);
+    if (latin1(key) !== name) this.from = latin1(key);
+    if (value?.encrypted) this.isSealed = true;
+    if (attributes !== undefined) this.attributes = packed(attributes);
   }
 
   get key(): Uint8Array {
@@ -54,7 +53,7 @@ export class Wanted implements Step {
   get entry(): Entry {
     return {
       key: Buffer.from(this.from ?? this.name, 'latin1'),
-      value: this.value === undefined ? null : { oid: unpacked(this.value), encrypted: this.isSealed },
+      value: this.value === undefined ? null : { oid: unpacked(this.value), encrypted: this.isSealed ?? false },
       attributes: this.attributes && unpacked(this.attributes),
     };
   }

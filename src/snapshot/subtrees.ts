@@ -34,9 +34,8 @@ export function groupBySubtree<Item extends Keyed>(items: readonly Item[], most:
   for (;;) {
     const [largest] = groups.filter((group) => !whole.has(group)).sort((a, b) => b.items.length - a.items.length);
     if (!largest || largest.items.length === 1) break;
-    const parts = split(largest);
-    const isOne = parts.length === 1 && parts[0]?.start === largest.start;
-    if (isOne || groups.length + parts.length - 1 > most) whole.add(largest);
+    const parts = split(largest, most - groups.length + 1);
+    if (!parts || (parts.length === 1 && parts[0]?.start === largest.start)) whole.add(largest);
     else groups = groups.flatMap((group) => (group === largest ? parts : [group]));
   }
   return groups.map(({ start, items }) => {
@@ -46,16 +45,29 @@ export function groupBySubtree<Item extends Keyed>(items: readonly Item[], most:
   });
 }
 
-/** By the next segment of their names; the one that ends here stays with those below it where they are a group. */
-function split<Item extends Keyed>({ start, items }: Group<Item>): Group<Item>[] {
-  const parts = new Map<string, Item[]>();
-  for (const item of items) {
+/**
+ * By the next segment of their names; the one that ends here stays with those below it where they are a group. `undefined`
+ * where these are more than `most`. Of a million items each array is made once, in its size.
+ */
+function split<Item extends Keyed>({ start, items }: Group<Item>, most: number): Group<Item>[] | undefined {
+  const partOf = (item: Item) => {
     const name = nameOf(item);
     const end = name.indexOf('/', start.length);
-    const part = end < 0 ? `${name}/` : name.slice(0, end + 1);
-    const there = parts.get(part);
-    if (there) there.push(item);
-    else parts.set(part, [item]);
+    return end < 0 ? `${name}/` : name.slice(0, end + 1);
+  };
+  const counts = new Map<string, number>();
+  for (const item of items) {
+    const part = partOf(item);
+    counts.set(part, (counts.get(part) ?? 0) + 1);
+    if (counts.size > most) return undefined;
   }
-  return [...parts].map(([start, items]) => ({ start, items }));
+  const [only] = counts.keys();
+  if (counts.size === 1 && only !== undefined) return [{ start: only, items }];
+
+  const parts = new Map([...counts].map(([part, count]) => [part, { items: new Array<Item>(count), next: 0 }]));
+  for (const item of items) {
+    const part = parts.get(partOf(item));
+    if (part) part.items[part.next++] = item;
+  }
+  return [...parts].map(([part, { items }]) => ({ start: part, items }));
 }

@@ -19,7 +19,12 @@ export function intField(number: number, value: number | bigint): Uint8Array[] {
   return Number(value) === 0 ? [] : [varint(number << 3), varint(value)];
 }
 
+/** Numbers of one byte, which nearly all tags and lengths are. */
+const small = Array.from({ length: 0x80 }, (_, value) => Uint8Array.of(value));
+
 function varint(value: number | bigint): Uint8Array {
+  const known = small[Number(value)];
+  if (known) return known;
   const bytes: number[] = [];
   let rest = BigInt(value);
   for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);

@@ -33,7 +33,7 @@ export function printSteps(plan: Plan, words: Words, printer: Printer, { full }:
   if (!isLong || printer.json) {
     for (const step of plan) {
       const { verdict, key, reason } = step;
-      const line = words[verdict] === undefined ? undefined : lineOf(verdict, { key, items: [step] });
+      const line = printer.json || words[verdict] === undefined ? undefined : lineOf(verdict, { key, items: [step] });
       printer.print({ type: 'step', verdict, key, reason }, line);
     }
     return;

@@ -1,6 +1,5 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { longestHeld } from './lock-file.ts';
 import { isAlive } from './process-identity.ts';
 import { quarantinePrefix } from './quarantine.ts';
 import type { Repository } from './repository.ts';
@@ -23,34 +22,35 @@ const anHour = 60 * 60_000;
 
 /**
  * Removes what dead runs left in the repository. To be called only by the holder of the lock: then every quarantine is
- * a dead one, and so is the lock file of a ref that a backup moves, where it is older than this process or ten seconds.
- * Git itself never clears those, and the next move would fail of them. Other lock files and unfinished packs may belong
- * to a git that somebody runs at this moment (`gc`, `fetch`): those go when they are an hour old, and that of a ref before, when
- * it is in the way.
+ * a dead one. Lock files, which git itself never clears, and unfinished packs may belong to a git that somebody runs at this
+ * moment (`gc`, `fetch`): those go when they are an hour old. Before, a lock file goes where it is in the way of a call, once
+ * no git can hold it. What cannot be removed, as another user's, is in nobody's way.
  */
-export async function clearLeftovers({ gitDir, commonDir, branch }: Repository): Promise<void> {
+export async function clearLeftovers({ commonDir }: Repository): Promise<void> {
   const objects = join(commonDir, 'objects');
   for (const name of await list(objects)) {
-    if (name.startsWith(quarantinePrefix)) await rm(join(objects, name), { recursive: true, force: true });
+    if (name.startsWith(quarantinePrefix)) await remove(join(objects, name));
   }
 
   for (const name of await list(commonDir)) {
-    if (name.startsWith(makingPrefix)) await rm(join(commonDir, name), { recursive: true, force: true });
+    if (name.startsWith(makingPrefix)) await remove(join(commonDir, name));
   }
 
   const now = Date.now();
-  const started = now - process.uptime() * 1000;
-  for (const path of [join(commonDir, `${branch}.lock`), join(gitDir, 'HEAD.lock')]) {
-    await removeOlder(path, Math.max(started, now - longestHeld));
-  }
-
   const refs = (await list(join(commonDir, 'refs'), true)).map((name) => join('refs', name));
   const info = (await list(join(objects, 'info'))).map((name) => join('objects', 'info', name));
   const packs = (await list(join(objects, 'pack'))).map((name) => join('objects', 'pack', name));
   const logs = (await list(join(commonDir, 'logs'), true)).map((name) => join('logs', name));
-  const locks = ['packed-refs.lock', 'config.lock', 'index.lock', ...refs, ...logs, ...info, ...packs].filter((name) =>
-    name.endsWith('.lock'),
-  );
+  const locks = [
+    'HEAD.lock',
+    'packed-refs.lock',
+    'config.lock',
+    'index.lock',
+    ...refs,
+    ...logs,
+    ...info,
+    ...packs,
+  ].filter((name) => name.endsWith('.lock'));
   const ours = await list(join(commonDir, lockDirectory));
   const takings = ours.filter((name) => unfinished.test(name)).map((name) => join(lockDirectory, name));
   for (const name of [...locks, 'packed-refs.new', ...takings, ...packs.filter((pack) => isUnfinished(pack, packs))]) {
@@ -58,7 +58,7 @@ export async function clearLeftovers({ gitDir, commonDir, branch }: Repository):
   }
   for (const name of ours.filter((entry) => entry.startsWith(scratchPrefix))) {
     const scratch = join(commonDir, lockDirectory, name);
-    if (await isAbandoned(scratch, now)) await rm(scratch, { recursive: true, force: true });
+    if (await isAbandoned(scratch, now)) await remove(scratch);
   }
 }
 
@@ -84,7 +84,11 @@ async function isOlder(path: string, time: number): Promise<boolean> {
 }
 
 async function removeOlder(path: string, time: number): Promise<void> {
-  if (await isOlder(path, time)) await rm(path, { force: true });
+  if (await isOlder(path, time)) await remove(path);
+}
+
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch(() => {});
 }
 
 async function list(directory: string, recursive = false): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { rm, stat } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../errors.ts';
 
@@ -7,7 +7,7 @@ import { reasonOf } from '../errors.ts';
  * How long git leaves the lock file of a ref as it is before it goes on writing it, or is done with it: 41 bytes, or a reflog
  * entry.
  */
-export const longestHeld = 10_000;
+const longestHeld = 10_000;
 
 /** The same of all others, which hold what packed refs, commits or packs are listed in. */
 const longestListed = 10 * 60_000;
@@ -30,23 +30,29 @@ export function lockInTheWay(said: string): string | undefined {
   return lock ?? packed;
 }
 
+/** Of a repository, or of a work tree with one. */
+const ofOneRef = /^(\.git[\\/])?((refs|logs)[\\/]|HEAD\.lock$)/;
+
 /**
- * Waits until a lock file is gone, as it soon is where a git runs that holds it. One that is older than git holds any was
- * left by a git that was killed, which git itself never clears: it is removed. Throws where it cannot be, and where it stays.
+ * Waits until a lock file of the repository in a directory is gone, as it soon is where a git runs that holds it. One that is
+ * older than git holds any was left by a git that was killed, which git itself never clears: it is removed. Throws where it
+ * cannot be, where it stays, and where it is not below the directory.
  */
-export async function outlastLock(path: string, signal?: AbortSignal): Promise<void> {
-  const longest = /\/(refs|logs)\//.test(path) || path.endsWith('/HEAD.lock') ? longestHeld : longestListed;
+export async function outlastLock(directory: string, path: string, signal?: AbortSignal): Promise<void> {
+  const name = relative(directory, path);
+  if (name.startsWith('..') || isAbsolute(name)) throw new Error(`${path} is not below ${directory}`);
+  const longest = ofOneRef.test(name) ? longestHeld : longestListed;
   const begin = performance.now();
   let [seen, since] = ['', begin];
   for (;;) {
-    const found = await stat(path).catch(() => undefined);
+    const found = await stat(path, { bigint: true }).catch(() => undefined);
     if (!found) return;
     const now = performance.now();
-    const identity = `${found.ino} ${found.mtimeMs}`;
+    const identity = `${found.ino} ${found.mtimeNs}`;
     if (identity !== seen) [seen, since] = [identity, now];
-    const isDead = found.mtimeMs < Date.now() - longest;
+    const isDead = Number(found.mtimeMs) < Date.now() - longest;
     if (isDead && now - since >= leastWatched) return rm(path, { force: true });
-    if (!isDead && now - begin > longestHeld + leastWatched) throw new Error(`${path} is held by another git`);
+    if (now - begin > longestHeld + 2 * leastWatched) throw new Error(`${path} is held by another git`);
     await delay(pause, undefined, { signal });
   }
 }
@@ -59,8 +65,8 @@ export async function pastLocks(directory: string, call: () => Promise<unknown>)
       return;
     } catch (thrown) {
       const lock = lockInTheWay(reasonOf(thrown));
-      if (lock === undefined || !lock.startsWith(`${directory}${sep}`) || locks === mostLocks) throw thrown;
-      await outlastLock(lock).catch(() => {
+      if (lock === undefined || locks === mostLocks) throw thrown;
+      await outlastLock(directory, lock).catch(() => {
         throw thrown;
       });
     }

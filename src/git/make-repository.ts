@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory, syncFile } from './durable.ts';
 import { makingPrefix } from './leftovers.ts';
@@ -13,13 +13,29 @@ import { initBare } from './upkeep.ts';
 export async function makeRepository(root: string, branch: string): Promise<boolean> {
   // Inside of the directory: that is writable, and on the right disk, whatever is above.
   const place = join(root, `${makingPrefix}${randomBytes(8).toString('hex')}`);
-  await mkdir(dirname(root), { recursive: true });
+  const above = await mkdir(dirname(root), { recursive: true });
   await mkdir(root, { mode: 0o700 }).catch(unlessThere);
+  try {
+    const isFirst = await makeIn(place, root, branch);
+    for (let path = dirname(root); ; path = dirname(path)) {
+      await syncDirectory(path);
+      if (above === undefined || path.length < above.length) break;
+    }
+    return isFirst;
+  } catch (thrown) {
+    // Another run that has made it clears away what this one works in.
+    if (!(await isThere(place)) && (await isThere(join(root, 'HEAD')))) return false;
+    throw thrown;
+  }
+}
+
+async function makeIn(place: string, root: string, branch: string): Promise<boolean> {
   const remove = () => rm(place, { recursive: true, force: true }).catch(() => {});
   try {
     await mkdir(place, { mode: 0o700 });
     await initBare(place, branch);
     for (const name of ['HEAD', 'config']) await syncFile(join(place, name));
+    for (const name of ['objects', 'refs']) await syncDirectory(join(place, name));
   } catch (thrown) {
     await remove();
     throw thrown;
@@ -34,9 +50,15 @@ export async function makeRepository(root: string, branch: string): Promise<bool
   await syncDirectory(root);
   const isFirst = await link(join(place, 'HEAD'), join(root, 'HEAD')).then(() => true, unlessThere);
   await syncDirectory(root);
-  await syncDirectory(dirname(root));
   await remove();
   return isFirst;
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function unlessThere(thrown: unknown): false {

@@ -61,6 +61,8 @@ export async function moveRefs(
   const named = moves.filter(({ to }) => to).flatMap(({ ref }) => directoriesOf(ref));
   for (const directory of new Set(named.map((name) => join(commonDir, name)))) {
     await syncDirectory(directory).catch((cause) => {
+      // A `git pack-refs` took the refs out of it in between.
+      if (cause.code === 'ENOENT') return;
       throw new TreekeeperError('failed', `cannot make ${directory} durable: ${reasonOf(cause)}`, { cause });
     });
   }

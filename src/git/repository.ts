@@ -47,10 +47,8 @@ export async function createRepository(path: string, branch = 'main'): Promise<R
   const { makeRepository } = await import('./make-repository.ts');
   if (await exists(root)) await requireFree(root);
   try {
-    if (!(await makeRepository(root, full.slice('refs/heads/'.length)))) throw taken(root);
+    if (!(await makeRepository(root, full.slice('refs/heads/'.length)))) throw new RepositoryTaken(root);
   } catch (thrown) {
-    // Another run that has made it clears away what this one works in.
-    if (await findGitDir(root)) throw taken(root);
     if (thrown instanceof TreekeeperError) throw thrown;
     throw new TreekeeperError('failed', `cannot make ${root}: ${reasonOf(thrown)}`, { cause: thrown });
   }
@@ -143,7 +141,7 @@ async function requireReadable(root: string, config: string): Promise<void> {
 }
 
 async function requireFree(root: string): Promise<void> {
-  if (await findGitDir(root)) throw taken(root);
+  if (await findGitDir(root)) throw new RepositoryTaken(root);
   const entries = await readdir(root).catch(() => undefined);
   const isBegun = entries?.some((name) => name.startsWith(makingPrefix)) && !entries.includes('HEAD');
   if (entries?.length === 0 || isBegun) return;
@@ -152,8 +150,11 @@ async function requireFree(root: string): Promise<void> {
   });
 }
 
-function taken(root: string): TreekeeperError {
-  return new TreekeeperError('failed', `there is a repository at ${root} already`);
+/** There is one where a repository was to be made. */
+export class RepositoryTaken extends TreekeeperError {
+  constructor(root: string) {
+    super('failed', `there is a repository at ${root} already`);
+  }
 }
 
 async function refuse(root: string): Promise<never> {

@@ -42,12 +42,6 @@ export async function openScratch(repository: Repository | undefined, code: Erro
   const gitDir = await orFail(() => makeDirectory(repository));
   // What cannot be removed is in nobody's way, and the next run clears it.
   const remove = () => rm(gitDir, { recursive: true, force: true }).catch(() => {});
-  try {
-    await orFail(() => fill(gitDir, repository));
-  } catch (thrown) {
-    await remove();
-    throw thrown;
-  }
 
   return {
     gitDir,
@@ -86,18 +80,29 @@ async function fill(gitDir: string, repository: Repository | undefined): Promise
   if (await isThere(shallow)) await copyFile(shallow, join(gitDir, 'shallow'));
 }
 
-/** Beside the lock, where the next run clears it away if this one is killed; elsewhere where a repository is only read. */
+/** Beside the lock, where the next run clears it away if this one is killed; elsewhere where that cannot be written. */
 async function makeDirectory(repository: Repository | undefined): Promise<string> {
-  const parent = repository && join(repository.commonDir, lockDirectory);
-  try {
-    if (parent !== undefined) {
+  if (repository) {
+    const parent = join(repository.commonDir, lockDirectory);
+    try {
       await mkdir(parent, { recursive: true });
-      return await mkdtemp(join(parent, scratchPrefix));
+      return await makeFilled(join(parent, scratchPrefix), repository);
+    } catch {
+      // It may be read only, or its disk is full: then a push is wanted most.
     }
-  } catch {
-    // It may be read and not written, or its disk is full.
   }
-  return mkdtemp(join(tmpdir(), 'treekeeper-'));
+  return makeFilled(join(tmpdir(), 'treekeeper-'), repository);
+}
+
+async function makeFilled(prefix: string, repository: Repository | undefined): Promise<string> {
+  const gitDir = await mkdtemp(prefix);
+  try {
+    await fill(gitDir, repository);
+    return gitDir;
+  } catch (thrown) {
+    await rm(gitDir, { recursive: true, force: true }).catch(() => {});
+    throw thrown;
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

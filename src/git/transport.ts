@@ -1,5 +1,4 @@
 import { realpath } from 'node:fs/promises';
-import { sep } from 'node:path';
 import { type ErrorCode, reasonOf, TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { lockInTheWay, outlastLock } from './lock-file.ts';
@@ -110,9 +109,11 @@ export async function pushBranch(
       /non-fast-forward|fetch first|stale info|failed to update ref|cannot lock ref|incorrect old value/.test(rejected)
     ) {
       const lock = lockInTheWay(rejected);
-      // In a directory it is a git of ours that takes a push, and dies with us.
-      const isOurs = lock !== undefined && url.protocol === 'file' && (await isBelow(lock, url.text));
-      if (isOurs) await outlastLock(lock, access.signal).catch(() => {});
+      // A host sees to its own. In a directory nobody does, and a push that was killed stops all others.
+      if (lock !== undefined && url.protocol === 'file') {
+        const directory = await realpath(url.text).catch(() => url.text);
+        await outlastLock(directory, lock, access.signal).catch(() => {});
+      }
       return { status: 'rejected', lock };
     }
     throw new TreekeeperError('push', `${url.text} refuses the push: ${rejected}`, {
@@ -244,11 +245,6 @@ function rejection(said: string, to: string): string | undefined {
 export async function isShallowRepository({ gitDir }: Repository): Promise<boolean> {
   const { stdout } = await runGit({ gitDir, args: ['rev-parse', '--is-shallow-repository'] });
   return stdout.toString().trim() === 'true';
-}
-
-/** Whether git, which follows links, means something in this directory. */
-async function isBelow(path: string, directory: string): Promise<boolean> {
-  return path.startsWith(`${await realpath(directory).catch(() => directory)}${sep}`);
 }
 
 function escapeRegExp(text: string): string {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lockDirectory } from '../git/leftovers.ts';
 import type { Repository } from '../git/repository.ts';
 
 /*
@@ -39,8 +40,8 @@ export async function writeCache(
   }
 }
 
-function pathOf({ gitDir }: Repository, name: string): string {
-  return join(gitDir, 'treekeeper', name);
+function pathOf({ commonDir }: Repository, name: string): string {
+  return join(commonDir, lockDirectory, name);
 }
 
 function checksum(bytes: Uint8Array): Buffer {

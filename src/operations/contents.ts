@@ -16,7 +16,9 @@ export interface Contents {
  * Bytes of values that are kept for a second look, so that a restore, which proves them all first, need not read them twice.
  * Where there is more, nothing is kept: of a million values a few would be saved, and the room is needed for the plan.
  */
-const mostKept = 48 * 1024 * 1024;
+const mostKept = 64 * 1024 * 1024;
+/** What holding one takes beside its bytes. */
+const overhead = 256;
 
 /** Opens the contents of a snapshot. What is read is kept where all of it is small. */
 export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store'>, decryptor?: Decryptor): Contents {
@@ -44,7 +46,7 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
   };
 
   function keep(name: string, content: Uint8Array): Uint8Array {
-    kept += content.length;
+    if (!values.has(name)) kept += content.length + overhead;
     if (kept <= mostKept) values.set(name, content);
     else if (values.size > 0) values.clear();
     return content;

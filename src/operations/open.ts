@@ -2,7 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
 import { isRemoteUrl } from '../git/remote-url.ts';
-import { openRepository, type Repository } from '../git/repository.ts';
+import { openRepository, type Repository, RepositoryTaken } from '../git/repository.ts';
 import type { Surroundings } from './connect.ts';
 
 /** A repository that can be read. Disposing of it ends whatever reads it. */
@@ -54,9 +54,9 @@ export async function openForBackup(
       return { repository: (await initRepository(path, branch, signer)).repository, created: true, warnings };
     } catch (failure) {
       // Of runs that find none at the same time, one makes it, and the others go on with that.
-      const made = await openForCommits(path, branch, surroundings).catch(() => undefined);
-      if (!made) throw failure;
-      return { repository: made, created: false, warnings };
+      const isAnothers = failure instanceof TreekeeperError && failure.code === 'locked';
+      if (!isAnothers && !(failure instanceof RepositoryTaken)) throw failure;
+      return { repository: await openForCommits(path, branch, surroundings), created: false, warnings };
     }
   }
 }

@@ -181,7 +181,7 @@ async function nodeFrom(key: Uint8Array, entry: Entry, contents: Contents): Prom
 function refuseOrphans(steps: readonly Wanted[]): void {
   const absent = new Set<string>();
   for (const step of steps) {
-    const name = latin1(step.key);
+    const { name } = step;
     if (step.verdict === 'create' && absent.has(name.slice(0, name.lastIndexOf('/'))))
       settle(step, 'refused', 'the node above it is not created');
     if (step.verdict === 'refused' || step.verdict === 'skipped') absent.add(name);

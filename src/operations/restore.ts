@@ -21,8 +21,8 @@ const noAnswer: Outcome = { status: 'failed', reason: 'the driver gave no outcom
 /** A batch is given to the driver when it has this many nodes, or values of this many bytes. */
 const batchNodes = 2_000;
 const batchBytes = 8 * 1024 * 1024;
-/** Values in flight from the repository: enough to keep its reader busy, and of the largest ones not too many to hold. */
-const readAhead = 128;
+/** Values in flight from the repository: enough to keep its reader busy, and fewer where those before were large. */
+const [firstAhead, mostAhead] = [16, 128];
 
 type Batch = readonly { readonly step: Step; readonly node: Node }[];
 
@@ -54,6 +54,8 @@ export async function applyPlan(
     // What was created so far still gets its final attributes, where the service can be reached.
     await service.settle?.().catch(() => {});
     throw thrown;
+  } finally {
+    await batches.return(undefined);
   }
   return (await service.settle?.()) ?? [];
 }
@@ -62,16 +64,21 @@ export async function applyPlan(
 async function* readBatches(plan: RestorePlan): AsyncGenerator<Batch, undefined> {
   let batch: { step: Step; node: Node }[] = [];
   let bytes = 0;
-  for (let start = 0; start < plan.steps.length; start += readAhead) {
-    const steps = plan.steps.slice(start, start + readAhead).filter(({ verdict }) => verdict === 'create');
+  let ahead = firstAhead;
+  for (let start = 0; start < plan.steps.length; ) {
+    const steps = plan.steps.slice(start, start + ahead).filter(({ verdict }) => verdict === 'create');
+    start += ahead;
     const next = await Promise.all(steps.map(async (step) => ({ step, node: await plan.nodeOf(step) })));
+    let size = 0;
     for (const item of next) {
       batch.push(item);
+      size += item.node.value?.length ?? 0;
       bytes += item.node.value?.length ?? 0;
       if (batch.length < batchNodes && bytes < batchBytes) continue;
       yield batch;
       [batch, bytes] = [[], 0];
     }
+    ahead = Math.max(1, Math.min(mostAhead, 2 * ahead, Math.floor((batchBytes * next.length) / (size + 1))));
   }
   if (batch.length > 0) yield batch;
 }

@@ -41,7 +41,8 @@ export class Wanted implements Step {
     this.name = name;
     this.onlyParent = onlyParent;
     this.value = value === null ? undefined : packed(value.oid);
-    if (latin1(key) !== name) this.from = latin1(key);
+    const from = latin1(key);
+    if (from !== name) this.from = from;
     if (value?.encrypted) this.isSealed = true;
     if (attributes !== undefined) this.attributes = packed(attributes);
   }

@@ -59,6 +59,8 @@ export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffe
     if (order > 0 || (order === 0 && index > 0)) throw new RangeError('its keys are in no order');
     before = key;
   }
+  if (answer.more && answer.entries.length === 0)
+    throw new RangeError('it says that there are more keys, and has none');
   const isEndless = end.length === 1 && end[0] === 0;
   const behind = end.length === 0 ? Buffer.concat([start, Uint8Array.of(0)]) : end;
   if (!isEndless && answer.entries.length > 0 && Buffer.compare(before, behind) >= 0)

@@ -57,7 +57,10 @@ function describe({ code, message }: EtcdFailure, timeout: number): Description 
   }
   if (/authentication is not enabled/.test(message))
     return ['has no users', 'leave ETCDCTL_USER and user in treekeeper.yaml away'];
-  if (/Protocol error|Received RST_STREAM|HTTP status|Failed to connect|UNIMPLEMENTED|parsing error/.test(message)) {
+  const [, nonsense] = /parsing error: (.+)/.exec(message) ?? [];
+  if (nonsense !== undefined)
+    return [`does not answer as an etcd does: ${nonsense}`, 'is there something between it and here?'];
+  if (/Protocol error|Received RST_STREAM|HTTP status|Failed to connect|UNIMPLEMENTED/.test(message)) {
     return ['does not answer as an etcd does', 'is that its client port? For a port with TLS write etcd+tls://'];
   }
   return undefined;

@@ -5,9 +5,12 @@ import { openEtcd } from '../../src/services/etcd.ts';
 import { readKeys } from './etcd-nodes.ts';
 
 /** Answers every range with these keys: what no etcd does, and bytes that were changed on their way may look like. */
-async function answering(keys: readonly string[]): Promise<AsyncDisposable & { readonly port: number }> {
+async function answering(
+  keys: readonly string[],
+  count = keys.length,
+): Promise<AsyncDisposable & { readonly port: number }> {
   const parts = keys.flatMap((key) => messageField(2, bytesField(1, Buffer.from(key))));
-  const answer = Buffer.concat([...messageField(1, intField(3, 7)), ...parts]);
+  const answer = Buffer.concat([...messageField(1, intField(3, 7)), ...parts, ...intField(4, count)]);
   const bytes = (message: Buffer) => message;
   const Range = {
     path: '/etcdserverpb.KV/Range',
@@ -47,6 +50,16 @@ test.each([
     code: 'unreachable',
     message: expect.stringContaining('does not answer as an etcd does'),
   });
+});
+
+test.each([0, 1, 3])('two keys that are said to be %i are no answer of an etcd', async (count) => {
+  await using fake = await answering(['/t/a', '/t/b'], count);
+  await using service = openEtcd({
+    endpoints: [{ host: '127.0.0.1', port: fake.port }],
+    root: Buffer.from('/t/'),
+    timeout: 5_000,
+  });
+  await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable' });
 });
 
 test('keys that were asked for, in order, are one', async () => {

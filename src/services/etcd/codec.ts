@@ -26,6 +26,8 @@ export interface RangeResponse {
   readonly revision: bigint;
   readonly entries: readonly KeyValue[];
   readonly more: boolean;
+  /** How many keys the range has from its start on, those that are not in this answer included. */
+  readonly count: number;
 }
 
 export function encodeRange({ key, end, limit, revision }: RangeRequest): Buffer {
@@ -33,23 +35,25 @@ export function encodeRange({ key, end, limit, revision }: RangeRequest): Buffer
 }
 
 /** Keys and values are views into `message`, which stays in memory as long as any of them. */
-export function decodeRange(message: Buffer): RangeResponse {
+function decodeRange(message: Buffer): RangeResponse {
   const fields = readFields(message);
   const entries: KeyValue[] = [];
   let revision = 0n;
   let more = false;
+  let count = 0;
   for (let number = fields.next(); number !== 0; number = fields.next()) {
     if (number === 1) revision = decodeHeader(fields.bytes()).revision;
     else if (number === 2) entries.push(decodeKeyValue(fields.bytes()));
     else if (number === 3) more = fields.bool();
+    else if (number === 4) count = Number(fields.int());
     else fields.skip();
   }
-  return { revision, entries, more };
+  return { revision, entries, more, count };
 }
 
 /**
- * The same, of the answer to a request. Throws `RangeError` where its keys are others than were asked for, or not in
- * ascending order: no etcd answers so, and a snapshot is built as they come.
+ * The same, of the answer to a request. Throws `RangeError` where its keys are others than were asked for, not in ascending
+ * order or not as many as it says: no etcd answers so, and a snapshot is built as they come.
  */
 export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffer): RangeResponse {
   const answer = decodeRange(message);
@@ -65,6 +69,8 @@ export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffe
   const behind = end.length === 0 ? Buffer.concat([start, Uint8Array.of(0)]) : end;
   if (!isEndless && answer.entries.length > 0 && Buffer.compare(before, behind) >= 0)
     throw new RangeError('it has keys that were not asked for');
+  const isWhole = answer.more ? answer.count > answer.entries.length : answer.count === answer.entries.length;
+  if (!isWhole) throw new RangeError('it has not as many keys as it says');
   return answer;
 }
 

@@ -18,7 +18,7 @@ const safeName = /^[A-Za-z0-9_[][A-Za-z0-9._:[\]%+~-]*$/;
 
 /** Whether a text names a repository that is not simply a path: a URL, or `user@host:path`. */
 export function isRemoteUrl(text: string): boolean {
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[^/\\:@\s]+@[^/\\:\s]+:/.test(text);
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^[^/\\:@\s]+@(\[[^/\\\]\s]*\]|[^/\\:\s]+):/.test(text);
 }
 
 /**
@@ -65,7 +65,7 @@ function parseUrl(text: string): RemoteUrl {
 }
 
 function parseScpLike(text: string): RemoteUrl {
-  const [, user = '', host = '', path = ''] = /^([^@]*)@([^:]*):(.*)$/s.exec(text) ?? [];
+  const [, user = '', host = '', path = ''] = /^([^@]*)@(\[[^\]]*\]|[^:]*):(.*)$/s.exec(text) ?? [];
   if (!safeName.test(user) || !safeName.test(host)) throw refused(text, 'its host or user is no name');
   if (path === '' || path.startsWith('-')) throw refused(text, 'its path looks like an option');
   return { protocol: 'ssh', text, isLocal: isLoopback(host) };

@@ -13,6 +13,7 @@ test.each([
   ['git@git.example.org:ops/config.git', 'ssh', false],
   ['git://127.0.0.1/x.git', 'git', true],
   ['ssh://git@[::1]/x.git', 'ssh', true],
+  ['git@[::1]:ops/config.git', 'ssh', true],
 ])('%s', (text, protocol, isLocal) => {
   expect(parseRemoteUrl(text, '/')).toEqual({ protocol, text, isLocal });
 });
@@ -34,6 +35,7 @@ test.each([
   ['ssh://-l@host/x', /host or user/],
   ['-oProxyCommand=x@host:y', /host or user/],
   ['git@host:-x', /option/],
+  ['git@[::1]:--upload-pack=touch', /option/],
   ['--upload-pack=touch', /option|no directory/],
   ['https://user:hunter2@host/x', /password or token/],
   ['https://ghp_0123456789abcdef0123456789abcdef0123@host/x', /password or token/],

@@ -74,15 +74,15 @@ for (const { kind, start, key } of storeKinds) {
     };
 
     try {
-      await inParallel(someFaults(subject.random, relay, subject.scale(120, 6_000), anyMutation), read);
-      await inParallel(someFaults(subject.random, relay, subject.scale(45, 2_000), anyMutation), create);
+      await inParallel(someFaults(subject.random, relay, subject.scale(80, 6_000), anyMutation), read);
+      await inParallel(someFaults(subject.random, relay, subject.scale(30, 2_000), anyMutation), create);
     } finally {
       strays.stop();
     }
 
     const measuring = join(import.meta.dirname, 'most-memory.mjs');
     const measured = (['change', 'flood'] as const).flatMap((harm) =>
-      someFaults(subject.random, relay, subject.scale(8, 300), makeHuge).map((fault) => ({ ...fault, harm })),
+      someFaults(subject.random, relay, subject.scale(5, 300), makeHuge).map((fault) => ({ ...fault, harm })),
     );
     await inParallel(measured, async (fault, index) => {
       const path = caseDirectory(directory.path, `memory${index}`);

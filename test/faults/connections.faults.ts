@@ -50,7 +50,7 @@ for (const { kind, start, key } of storeKinds) {
     const whole = gitIn(quiet, 'rev-parse', 'main:s');
     const nodes = Number(reported(await backup(quiet, store.url()), 'backup')[0]?.['nodes']);
 
-    const faults = anyFaults(subject, passed, subject.scale(42, 1_500));
+    const faults = anyFaults(subject, passed, subject.scale(35, 1_500));
     await inParallel(faults, async (fault, index) => {
       const where = `${index}: ${describeFault(fault)}`;
       const path = caseDirectory(directory.path, String(index));
@@ -95,7 +95,7 @@ for (const { kind, start, key } of storeKinds) {
       return { ...relay.passed };
     });
 
-    const faults = anyFaults(subject, passed, subject.scale(28, 1_000));
+    const faults = anyFaults(subject, passed, subject.scale(21, 1_000));
     await inParallel(faults, async (fault, index) => {
       const name = `c${index}`;
       const own = relocated(tree, key('t'), key(name));

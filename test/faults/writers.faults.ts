@@ -74,7 +74,7 @@ for (const { kind, start, key } of storeKinds) {
     const first = await runLimited(directory.path, ['backup', store.url(), '--store', 's'], store.env);
     if (first.status !== 0) throw new Error(first.stderr);
 
-    for (let round = 0; round < subject.scale(4, 150); round++) {
+    for (let round = 0; round < subject.scale(3, 150); round++) {
       const to = key(`r${round}`);
       const own = relocated(tree, key('t'), to);
       const wanted = new Map(own.map((one) => [latin1(one.key), latin1(one.value ?? new Uint8Array())]));

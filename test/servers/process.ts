@@ -64,19 +64,24 @@ async function isStopped(pid: number): Promise<boolean> {
   return stdout.startsWith('T');
 }
 
-/** Ports that nobody listens on now. Another process may still take one; the server then fails to start, loudly. */
+/**
+ * Ports that nobody listens on now. They are below those that the system gives to connections, and to whoever listens on
+ * any: a server that starts slowly would find its own taken by a proxy of another test, and that taken for it.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve, reject) =>
-        server.once('error', reject).listen(0, '127.0.0.1', () => resolve(server)),
-      );
-    }),
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) =>
+    server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => server.close(() => resolve(true))),
   );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** A directory that is gone with the test. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { access, link, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory, syncFile } from './durable.ts';
+import { isThere } from './is-there.ts';
 import { makingPrefix } from './leftovers.ts';
 import { initBare } from './upkeep.ts';
 
@@ -52,13 +53,6 @@ async function makeIn(place: string, root: string, branch: string): Promise<bool
   await syncDirectory(root);
   await remove();
   return isFirst;
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function unlessThere(thrown: unknown): false {

@@ -1,7 +1,8 @@
-import { appendFile, copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ErrorCode, reasonOf, TreekeeperError } from '../errors.ts';
+import { isThere } from './is-there.ts';
 import { lockDirectory, ownerName, scratchPrefix } from './leftovers.ts';
 import { thisProcess } from './process-identity.ts';
 import { listRefs } from './refs.ts';
@@ -103,11 +104,4 @@ async function makeFilled(prefix: string, repository: Repository | undefined): P
     await rm(gitDir, { recursive: true, force: true }).catch(() => {});
     throw thrown;
   }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

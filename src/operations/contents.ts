@@ -48,6 +48,7 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
   function keep(name: string, content: Uint8Array): Uint8Array {
     if (!values.has(name)) kept += content.length + overhead;
     if (kept <= mostKept) values.set(name, content);
+    // To clear a Map that is empty makes it a new table each time.
     else if (values.size > 0) values.clear();
     return content;
   }

@@ -68,12 +68,14 @@ async function* readBatches(plan: RestorePlan): AsyncGenerator<Batch, undefined>
   for (let start = 0; start < plan.steps.length; ) {
     const steps = plan.steps.slice(start, start + ahead).filter(({ verdict }) => verdict === 'create');
     start += ahead;
+    if (steps.length === 0) continue;
     const next = await Promise.all(steps.map(async (step) => ({ step, node: await plan.nodeOf(step) })));
     let size = 0;
     for (const item of next) {
+      const length = item.node.value?.length ?? 0;
       batch.push(item);
-      size += item.node.value?.length ?? 0;
-      bytes += item.node.value?.length ?? 0;
+      size += length;
+      bytes += length;
       if (batch.length < batchNodes && bytes < batchBytes) continue;
       yield batch;
       [batch, bytes] = [[], 0];

@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openConsul } from '../src/services/consul.ts';
+import { inFlight } from '../test/in-flight.ts';
 import { binary } from '../test/servers/binaries.ts';
 import { startConsul } from '../test/servers/consul.ts';
 import { realisticNodes } from './nodes.ts';
-import { inFlight } from './peer.ts';
 import { type BenchServer, names, type Subject } from './service.ts';
 
 const exporting = 'consul kv export';
@@ -68,7 +68,7 @@ async function startServer(): Promise<BenchServer> {
         });
         if ((await answer.text()) !== 'true') throw new Error(`Consul did not take ${Buffer.from(key)}`);
       };
-      await inFlight(nodes, ({ key }) => put(key), 32);
+      await inFlight(nodes, 32, ({ key }) => put(key));
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { openEtcd } from '../src/services/etcd.ts';
+import { inFlight } from '../test/in-flight.ts';
 import { binary } from '../test/servers/binaries.ts';
 import { startEtcd } from '../test/servers/etcd.ts';
 import { script } from './circumstances.ts';
 import { realisticNodes } from './nodes.ts';
-import { inFlight } from './peer.ts';
+import { requests } from './peer.ts';
 import { type BenchServer, names, type Subject } from './service.ts';
 
 const get = 'etcdctl get --prefix -w protobuf';
@@ -56,7 +57,7 @@ async function startServer(): Promise<BenchServer> {
     open: () => openEtcd({ ...server.address, timeout: 60_000 }),
     async change(nodes, value) {
       const client = new Etcd3({ hosts: `http://127.0.0.1:${port}` });
-      await inFlight(nodes, ({ key }) => client.put(Buffer.from(key)).value(value).exec());
+      await inFlight(nodes, requests, ({ key }) => client.put(Buffer.from(key)).value(value).exec());
       client.close();
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

@@ -1,19 +1,7 @@
-/** Calls `work` for each item, in order, so many at once. */
-export async function inFlight<Item>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<unknown>,
-  most = 512,
-): Promise<void> {
-  let next = 0;
-  const lane = async () => {
-    while (next < items.length) {
-      const item = items[next] as Item;
-      next += 1;
-      await work(item);
-    }
-  };
-  await Promise.all(Array.from({ length: most }, lane));
-}
+import { inFlight } from '../test/in-flight.ts';
+
+/** How many requests the clients that we are measured beside have in flight. */
+export const requests = 512;
 
 /** Visits a tree from the top, 512 nodes at once, and answers how many there are. The system's own are left out. */
 export async function readTree(
@@ -24,7 +12,7 @@ export async function readTree(
   let nodes = 0;
   while (level.length > 0) {
     const below: string[] = [];
-    await inFlight(level, async (path) => {
+    await inFlight(level, requests, async (path) => {
       const { names } = await read(path);
       for (const name of names)
         if (path !== '/' || name !== 'zookeeper') below.push(path === '/' ? `/${name}` : `${path}/${name}`);

@@ -12,7 +12,7 @@ import { etcd } from './etcd.ts';
 import { growthSection } from './growth.ts';
 import { historySection } from './history.ts';
 import { pushSection } from './push.ts';
-import { demandTable, type Section, sectionText } from './section.ts';
+import { demandTable, type Recorded, type Section, sectionText } from './section.ts';
 import { type Subject, serviceSection } from './service.ts';
 import { writerSection } from './writer.ts';
 import { zookeeper } from './zookeeper.ts';
@@ -30,6 +30,10 @@ const parts = new Map<string, () => Promise<Section>>([
   ['growth', () => growthSection(10_000)],
 ]);
 
+interface Results {
+  readonly [part: string]: Recorded;
+}
+
 if (values.list) process.stdout.write(`${[...parts.keys()].join('\n')}\n`);
 else await measureParts(positionals.length > 0 ? positionals : [...parts.keys()]);
 
@@ -40,21 +44,20 @@ async function measureParts(chosen: readonly string[]): Promise<void> {
     process.stderr.write(`${name}\n`);
     const section = await parts.get(name)?.();
     const file = here('results.json');
-    const kept = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-    const results: { [name: string]: Section } = { ...kept, [name]: { ...section, circumstances: circumstances() } };
+    const kept: Results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+    const results = { ...kept, ...(section && { [name]: { ...section, circumstances: circumstances() } }) };
     writeFileSync(file, `${JSON.stringify(results, undefined, 1)}\n`);
     writeFileSync(here('results.md'), page(results));
   }
   process.stdout.write(readFileSync(here('results.md')));
 }
 
-function page(results: { readonly [name: string]: Section & { readonly circumstances?: string } }): string {
+function page(results: Results): string {
   const sections = [...parts.keys()].flatMap((name) => results[name] ?? []);
-  const texts = sections.map((section) => `${sectionText(section)}\n\n${section.circumstances}`);
   const explained =
     'Whole processes, but where only the work itself can be told from its preparations. Medians of runs in turn; the peak is the highest of them, children included.';
   const demands = demandTable(sections.flatMap((section) => section.demands));
-  return `${['# Measured by `npm run bench`', explained, demands, ...texts].join('\n\n')}\n`;
+  return `${['# Measured by `npm run bench`', explained, demands, ...sections.map(sectionText)].join('\n\n')}\n`;
 }
 
 function circumstances(): string {

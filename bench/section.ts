@@ -22,14 +22,19 @@ export interface Section {
   readonly remarks: readonly string[];
 }
 
+/** A section with the machine, the versions and the day. */
+export interface Recorded extends Section {
+  readonly circumstances: string;
+}
+
 /** Finds what was measured by the names of the works. */
 export function seconds(rows: readonly Measured[]): (name: string) => number {
   return (name) => rows.find((row) => row.name === name)?.median ?? Number.NaN;
 }
 
 /** The section as Markdown. */
-export function sectionText({ title, comparisons, remarks }: Section): string {
-  return [`## ${title}`, ...comparisons.map(comparisonTable), ...remarks].join('\n\n');
+export function sectionText({ title, comparisons, remarks, circumstances }: Recorded): string {
+  return [`## ${title}`, ...comparisons.map(comparisonTable), ...remarks, circumstances].join('\n\n');
 }
 
 function comparisonTable({ base, rows }: Comparison): string {

@@ -17,16 +17,16 @@ export interface BenchServer extends AsyncDisposable {
 }
 
 /** A kind of service, with the tools that people would otherwise use. */
-export interface Subject<Running extends BenchServer = BenchServer> {
+export interface Subject {
   readonly name: string;
   readonly kind: string;
   nodes(count: number): Node[];
-  start(): Promise<Running>;
+  start(): Promise<BenchServer>;
   /** What reads or saves everything; files go below `directory`. */
-  readers(full: Running, directory: string): readonly Work[];
+  readers(full: BenchServer, directory: string): readonly Work[];
   /** What creates everything in an empty service that `start` gives. */
-  creators(start: () => Promise<Running>, size: number, directory: string): readonly Work[];
-  /** What the issue of the drivers demands of 100,000 nodes. */
+  creators(start: () => Promise<BenchServer>, size: number, directory: string): readonly Work[];
+  /** What is demanded of the driver beside these, with many nodes. */
   demands(of: (work: string) => number): readonly Demand[];
 }
 
@@ -46,10 +46,7 @@ export const names = {
 const mostMemory = 512;
 
 /** One service of this size: everything that treekeeper does with it, beside its peers. */
-export async function serviceSection<Running extends BenchServer>(
-  subject: Subject<Running>,
-  size: number,
-): Promise<Section> {
+export async function serviceSection(subject: Subject, size: number): Promise<Section> {
   await using directory = await temporaryDirectory();
   await using full = await subject.start();
   const nodes = subject.nodes(size);
@@ -117,7 +114,7 @@ export async function serviceSection<Running extends BenchServer>(
     measured: of(names[what]) / to,
   });
   const count = `${size.toLocaleString('en')} nodes`;
-  const peak = Math.max(...rows.filter(({ name }) => isMeasuredForMemory(name)).map((row) => row.peak));
+  const peak = Math.max(...rows.filter(({ name }) => verbs.includes(name)).map((row) => row.peak));
   const demands = [
     ...subject.demands(of),
     ratio('unchanged', of(names.read), 'read alone', 1.2),
@@ -143,10 +140,8 @@ export async function serviceSection<Running extends BenchServer>(
 /** With fewer nodes every process is mostly its start. */
 const leastDemanded = 100_000;
 
-/** Those that hold no nodes of the bench itself. */
-const isMeasuredForMemory = (name: string) =>
-  ![names.read, names.create, names.write].some((alone) => alone === name) &&
-  Object.values<string>(names).includes(name);
+/** The command line itself: the other works hold nodes of the bench. */
+const verbs: readonly string[] = [names.unchanged, names.changed, names.first, names.exists, names.restore];
 
 function historyWorks(repository: string, node: Node | undefined): Work[] {
   const git = (...args: string[]) => ({ command: 'git', args: ['-C', repository, '--no-pager', ...args] });

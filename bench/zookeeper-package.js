@@ -2,8 +2,9 @@
 // 512 requests are in flight. It cannot give a node its ACL when it creates it, so it gives none.
 // A creation prints the seconds that it took.
 import ZooKeeper from 'zookeeper';
+import { inFlight } from '../test/in-flight.ts';
 import { parentsOf, realisticNodes } from './nodes.ts';
-import { inFlight, readTree } from './peer.ts';
+import { readTree, requests } from './peer.ts';
 
 const [, , work, port, count] = process.argv;
 const client = new ZooKeeper({
@@ -31,7 +32,7 @@ if (work === 'read') {
     Buffer.from(value ?? ''),
   ]);
   const start = performance.now();
-  await inFlight(nodes, ([path, data]) => client.create(path, data, 0));
+  await inFlight(nodes, requests, ([path, data]) => client.create(path, data, 0));
   process.stdout.write(`${(performance.now() - start) / 1000}\n`);
 }
 client.close();

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { bareRemote } from '../servers/git-hosts.ts';
 import { temporaryDirectory } from '../servers/process.ts';
+import { mountTmpfs } from '../servers/tmpfs.ts';
 import { startTreekeeper, treekeeper } from './run.ts';
 
 const git = (path: string, ...args: string[]) =>
@@ -158,13 +159,7 @@ test.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)('a full di
   await using directory = await temporaryDirectory();
   const { path } = directory;
   const small = join(path, 'small');
-  mkdirSync(small);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', small], { stdio: 'pipe' });
-  } catch {
-    console.warn('skipped: this machine does not let us mount a tmpfs');
-    return;
-  }
+  if (!mountTmpfs(small, '600k')) return console.warn('skipped: this machine does not let us mount a tmpfs');
   try {
     writeTree(path, 0);
     const made = await treekeeper(path, ['init', '--repo', 'small/repo.git']);

@@ -6,9 +6,10 @@ import { connect } from '../../src/operations/connect.ts';
 import { openForBackup } from '../../src/operations/open.ts';
 import type { Endpoint } from '../../src/services/address.ts';
 import { fill, type Store, storeKinds } from '../commands/stores.ts';
+import { inFlight } from '../in-flight.ts';
 import type { Random } from '../random.ts';
 import { temporaryDirectory } from '../servers/process.ts';
-import { inParallel, requireOrderly, runLimited } from './judgement.ts';
+import { atOnce, requireOrderly, runLimited } from './judgement.ts';
 import { caseDirectory, gitIn, needServers, randomTree, relocated } from './live.ts';
 import { anyMutation, type Mutation, makeHuge } from './mutations.ts';
 import { describeFault, type Fault, type Relay, startRelay } from './relay.ts';
@@ -74,8 +75,8 @@ for (const { kind, start, key } of storeKinds) {
     };
 
     try {
-      await inParallel(someFaults(subject.random, relay, subject.scale(80, 6_000), anyMutation), read);
-      await inParallel(someFaults(subject.random, relay, subject.scale(30, 2_000), anyMutation), create);
+      await inFlight(someFaults(subject.random, relay, subject.scale(80, 6_000), anyMutation), atOnce, read);
+      await inFlight(someFaults(subject.random, relay, subject.scale(30, 2_000), anyMutation), atOnce, create);
     } finally {
       strays.stop();
     }
@@ -84,7 +85,7 @@ for (const { kind, start, key } of storeKinds) {
     const measured = (['change', 'flood'] as const).flatMap((harm) =>
       someFaults(subject.random, relay, subject.scale(5, 300), makeHuge).map((fault) => ({ ...fault, harm })),
     );
-    await inParallel(measured, async (fault, index) => {
+    await inFlight(measured, atOnce, async (fault, index) => {
       const path = caseDirectory(directory.path, `memory${index}`);
       const where = `memory ${index}: ${describeFault(fault)}`;
       await using changing = await startRelay(store.endpoint, fault);

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import type { Run } from '../commands/run.ts';
 import { fill, storeKinds } from '../commands/stores.ts';
+import { inFlight } from '../in-flight.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import {
-  inParallel,
+  atOnce,
   prepareTarget,
   requireAllOrNothing,
   requireOnlyCreated,
@@ -51,7 +52,7 @@ for (const { kind, start, key } of storeKinds) {
     const nodes = Number(reported(await backup(quiet, store.url()), 'backup')[0]?.['nodes']);
 
     const faults = anyFaults(subject, passed, subject.scale(35, 1_500));
-    await inParallel(faults, async (fault, index) => {
+    await inFlight(faults, atOnce, async (fault, index) => {
       const where = `${index}: ${describeFault(fault)}`;
       const path = caseDirectory(directory.path, String(index));
       const run = await withRelay(store.endpoint, fault, ({ endpoint }) => backup(path, store.url(endpoint)));
@@ -96,7 +97,7 @@ for (const { kind, start, key } of storeKinds) {
     });
 
     const faults = anyFaults(subject, passed, subject.scale(21, 1_000));
-    await inParallel(faults, async (fault, index) => {
+    await inFlight(faults, atOnce, async (fault, index) => {
       const name = `c${index}`;
       const own = relocated(tree, key('t'), key(name));
       const target = await prepareTarget(store, key(name), own, () => restore(name, store.url()));

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startGnupg } from '../ciphers/gnupg.ts';
 import { treekeeper } from '../commands/run.ts';
 import { findBinary } from '../servers/binaries.ts';
 import { temporaryDirectory } from '../servers/process.ts';
+import { mountTmpfs } from '../servers/tmpfs.ts';
 import { judge, judgeNext } from './judge.ts';
 import { makePeople } from './model/rules.ts';
 import { type Scene, scenes, surroundings } from './scenes.ts';
@@ -19,7 +20,7 @@ subject('a full disk', async (subject) => {
   for (const scene of scenes(people)) {
     await using directory = await temporaryDirectory();
     const disk = join(directory.path, 'disk');
-    if (!mount(disk)) return subject.skip('a tmpfs may not be mounted here');
+    if (!mountTmpfs(disk, '8m')) return subject.skip('a tmpfs may not be mounted here');
     try {
       await fillInSteps(subject, scene, disk);
     } finally {
@@ -43,15 +44,5 @@ async function fillInSteps(subject: Subject, scene: Scene, disk: string): Promis
     const where = `${scene.name}, ${pages} pages free:`;
     judge(subject, scene, disk, before, end, `${where} ${end.status} ${end.stderr}`);
     await judgeNext(subject, scene, disk, before, where);
-  }
-}
-
-function mount(path: string): boolean {
-  mkdirSync(path);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', path], { stdio: 'pipe' });
-    return true;
-  } catch {
-    return false;
   }
 }

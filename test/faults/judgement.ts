@@ -100,14 +100,5 @@ export async function requireOnlyCreated(
   subject.count(run.status === 3 ? 'whole' : 'broken off');
 }
 
-/** Does `run` for each of the cases, a few at a time. */
-export async function inParallel<Case>(
-  cases: readonly Case[],
-  run: (one: Case, index: number) => Promise<void>,
-): Promise<void> {
-  const waiting = cases.entries();
-  const work = async () => {
-    for (const [index, one] of waiting) await run(one, index);
-  };
-  await Promise.all(Array.from({ length: 4 }, work));
-}
+/** How many cases go on at once: most of a run is waiting for the next process to start. */
+export const atOnce = 4;

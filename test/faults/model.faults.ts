@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startGnupg } from '../ciphers/gnupg.ts';
 import { type Run, treekeeper } from '../commands/run.ts';
+import { inFlight } from '../in-flight.ts';
 import { type Random, seeded } from '../random.ts';
 import { findBinary } from '../servers/binaries.ts';
 import { startEtcd } from '../servers/etcd.ts';
@@ -19,6 +20,9 @@ import { type Subject, subject } from './subject.ts';
  */
 
 const operations = 30;
+/** Sequences: most of a run is waiting for the next process to start. */
+const atOnce = 2;
+const range = (count: number) => [...new Array(count).keys()];
 const people = findBinary('gpg') === undefined ? undefined : makePeople(startGnupg());
 
 /** Keys of which none is the directory of another. Those that break tools are among them. */
@@ -30,7 +34,7 @@ const notText = 'bad\xff\xfe';
 
 subject('random operations beside a model: dir', async (subject) => {
   if (people === undefined) return subject.skip('gpg is missing');
-  await inPairs(subject.scale(16, 240), (index) =>
+  await inFlight(range(subject.scale(16, 240)), atOnce, (index) =>
     play(subject, people, index, (parent, name) => liveDirectory(parent, name), [...keys, notText]),
   );
 });
@@ -39,7 +43,7 @@ subject('random operations beside a model: etcd', async (subject) => {
   if (people === undefined) return subject.skip('gpg is missing');
   if (findBinary('etcd') === undefined || findBinary('etcdctl') === undefined) return subject.skip('etcd is missing');
   await using etcd = await startEtcd();
-  await inPairs(subject.scale(4, 60), (index) =>
+  await inFlight(range(subject.scale(4, 60)), atOnce, (index) =>
     play(subject, people, index, (_, name) => liveEtcd(etcd, `/${index}-${name}/`), keys),
   );
 });
@@ -183,13 +187,4 @@ function draw<Item extends readonly [weight: number, ...unknown[]]>(random: Rand
     if (left < 0) return item;
   }
   throw new Error('there is nothing to choose');
-}
-
-/** Two at a time, since most of a run is waiting for the next process to start. */
-async function inPairs(count: number, run: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const work = async () => {
-    while (next < count) await run(next++);
-  };
-  await Promise.all([work(), work()]);
 }

@@ -11,11 +11,12 @@ import { openEtcd } from '../../src/services/etcd.ts';
 import type { Service } from '../../src/services/service.ts';
 import { openZookeeper } from '../../src/services/zookeeper.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
+import { inFlight } from '../in-flight.ts';
 import { type Content, inMemory, type NodeFault, nodeFaults } from '../operations/faulty-services.ts';
 import { policy } from '../operations/snapshots.ts';
 import type { Random } from '../random.ts';
 import { temporaryDirectory } from '../servers/process.ts';
-import { inParallel } from './judgement.ts';
+import { atOnce } from './judgement.ts';
 import { caseDirectory, gitIn, snapshotIn } from './live.ts';
 import { subject } from './subject.ts';
 
@@ -47,7 +48,7 @@ for (const { kind, driver, key, always } of drivers) {
       return new Map<string, NodeFault>([...others.map((one) => [one, 'no rights'] as const), main]);
     });
 
-    await inParallel(chosen, async (faults, index) => {
+    await inFlight(chosen, atOnce, async (faults, index) => {
       const where = `${index}: ${[...faults].map((fault) => fault.join(' ')).join(', ')}`;
       const path = caseDirectory(directory.path, String(index));
       const service = inMemory(driver, live, faults);

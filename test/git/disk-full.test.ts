@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { encodeCommit } from '../../src/git/commit.ts';
@@ -10,25 +10,15 @@ import { createRepository, type Repository } from '../../src/git/repository.ts';
 import { openScratch } from '../../src/git/scratch.ts';
 import { fsck } from '../../src/git/upkeep.ts';
 import { encodeTree } from '../../src/snapshot/tree.ts';
+import { mountTmpfs } from '../servers/tmpfs.ts';
 import { noise } from './noise.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 const disk = join(temporaryDirectory(), 'disk');
-const mounted = mount();
+const mounted = mountTmpfs(disk, '1m');
 afterAll(() => {
   if (mounted) execFileSync('/bin/umount', [disk]);
 });
-
-/** Only root may mount, and not in every container. */
-function mount(): boolean {
-  mkdirSync(disk);
-  try {
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Writes a snapshot of one value of so many bytes, and moves the branch to it. */
 async function write(repository: Repository, size: number): Promise<string> {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Gnupg } from '../../ciphers/gnupg.ts';
@@ -15,6 +16,8 @@ export interface People {
   export(directory: string): void;
   /** Writes the configuration of the store `app`, of this service, with one remote. */
   configure(directory: string, url: string, rule: Rule, remote: string): void;
+  /** Opens what was encrypted to one of them, with gpg. Throws where it cannot be. */
+  open(ciphertext: Buffer): Buffer;
 }
 
 export function makePeople(gnupg: Gnupg): People {
@@ -26,8 +29,15 @@ export function makePeople(gnupg: Gnupg): People {
     'bob.key': gnupg.run(['--export-secret-keys', bob]),
     'both.key': gnupg.run(['--export-secret-keys', '--armor']),
   };
+  const opened = new Map<string, Buffer>();
   const recipients = { nobody: [], alice: [alice], both: [alice, bob], bob: [bob] };
   return {
+    open(ciphertext) {
+      const digest = createHash('sha256').update(ciphertext).digest('hex');
+      const value = opened.get(digest) ?? gnupg.run(['--decrypt'], ciphertext);
+      opened.set(digest, value);
+      return value;
+    },
     export(directory) {
       for (const [name, content] of Object.entries(files)) writeFileSync(join(directory, name), content);
     },

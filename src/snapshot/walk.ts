@@ -1,4 +1,5 @@
 import { TreekeeperError } from '../errors.ts';
+import { treesAhead } from './ahead.ts';
 import { sameBytes } from './bytes.ts';
 import { type Child, type Directory, decodeDirectory, type Own, type Value } from './directory.ts';
 import { type Layout, layouts } from './layout.ts';
@@ -50,6 +51,7 @@ export async function walkSnapshot(
   below?: Uint8Array,
 ): Promise<void> {
   const { manifest, source, store } = snapshot;
+  const ahead = { ...snapshot, source: treesAhead(source) };
   const layout = layouts[manifest.service];
   const from = below === undefined ? undefined : placeBelow(below, manifest, layout);
   if (below !== undefined && from === undefined) return;
@@ -58,7 +60,7 @@ export async function walkSnapshot(
   for (const trie of top.tries) {
     if (from && from.relative !== trie.place.relative) continue;
     const opened = await descend(trie, from?.segments ?? [], snapshot);
-    if (opened) await walkDirectory(opened, snapshot, visit);
+    if (opened) await walkDirectory(opened, ahead, visit);
   }
 
   if (top.long === undefined) return;

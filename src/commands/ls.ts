@@ -4,6 +4,9 @@ import type { Entry } from '../snapshot/walk.ts';
 import { depthFor, parseSnapshotArgument } from './arguments.ts';
 import { BaseCommand, type Session } from './base.ts';
 
+/** Values that are read at once. */
+const atOnce = 64;
+
 export class LsCommand extends BaseCommand {
   static override paths = [['ls']];
 
@@ -28,10 +31,11 @@ export class LsCommand extends BaseCommand {
   protected override readonly isLong = true;
 
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
-    const [{ locate }, { openForReading }, { openContents }] = await Promise.all([
+    const [{ locate }, { openForReading }, { openContents }, { inOrder }] = await Promise.all([
       import('../operations/revision.ts'),
       import('../operations/open.ts'),
       import('../operations/contents.ts'),
+      import('../operations/in-order.ts'),
     ]);
     const { revision, key: below } = parseSnapshotArgument(this.snapshot ?? 'latest');
     await using opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
@@ -46,11 +50,17 @@ export class LsCommand extends BaseCommand {
     const entries: Entry[] = [];
     await walkSnapshot(snapshot, (entry) => entries.push(entry), below);
     const contents = openContents(snapshot);
-    for (const entry of entries) {
-      const { key, value } = entry;
-      const encrypted = value?.encrypted ?? false;
-      const size = value && !encrypted ? (await contents.value(entry))?.length : undefined;
-      const attributes = await contents.attributes(entry);
+    const facts = inOrder(
+      entries,
+      async (entry) => {
+        const { key, value } = entry;
+        const encrypted = value?.encrypted ?? false;
+        const size = value && !encrypted ? (await contents.value(entry))?.length : undefined;
+        return { key, value, encrypted, size, attributes: await contents.attributes(entry) };
+      },
+      atOnce,
+    );
+    for await (const { key, value, encrypted, size, attributes } of facts) {
       const width = encrypted ? 'encrypted' : value === null ? 'no value' : `${size} B`;
       const extra = attributes === undefined ? '' : `  ${JSON.stringify(attributes)}`;
       printer.print(

@@ -61,7 +61,7 @@ export async function* findInSnapshot(
   for (const snapshot of snapshots) {
     const entries: Entry[] = [];
     await walkSnapshot(snapshot, (entry) => entries.push(entry), below);
-    const matches = inOrder(each(entries), (entry) => look(snapshot, entry), atOnce);
+    const matches = inOrder(entries, (entry) => look(snapshot, entry), atOnce);
     for await (const match of matches) if (match) yield match;
   }
 }
@@ -86,7 +86,7 @@ export async function* findInHistory(
       was: change.before && before && (await look(before.snapshot, change.before)),
       is: change.after && after && (await look(after.snapshot, change.after)),
     });
-    for await (const { was, is } of inOrder(each(changes), examine, atOnce)) {
+    for await (const { was, is } of inOrder(changes, examine, atOnce)) {
       if (was && !is) yield { ...was, what: 'vanished', moment };
       if (is && !was) yield { ...is, what: 'appeared', moment };
     }
@@ -111,8 +111,4 @@ function lookup({ matcher, inValues, decryptor }: FindRequest, searched: Searche
     if (value) without.add(stored.oid);
     return undefined;
   };
-}
-
-async function* each<Item>(items: readonly Item[]): AsyncGenerator<Item> {
-  yield* items;
 }

@@ -3,7 +3,7 @@
  * one at a time: whoever wants only the first few results pays for few.
  */
 export async function* inOrder<Item, Result>(
-  items: AsyncIterable<Item>,
+  items: Iterable<Item> | AsyncIterable<Item>,
   work: (item: Item) => Promise<Result>,
   most: number,
 ): AsyncGenerator<Result> {

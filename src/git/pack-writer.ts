@@ -1,7 +1,9 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Oid } from '../snapshot/objects.ts';
+import { type ObjectList, objectList, packList } from './object-list.ts';
 import { OidSet } from './oid-set.ts';
-import { objectId, type PackChunk, packChunk, packedOverhead } from './pack.ts';
+import { objectId } from './pack.ts';
+import { type PackingThread, startPackingThread } from './packing-thread.ts';
 import { exitOf, gitFailure, spawnGit } from './process.ts';
 import { openQuarantine, type Quarantine } from './quarantine.ts';
 import type { ObjectType } from './reader.ts';
@@ -24,42 +26,54 @@ export interface PackWriter extends ReadableSink {
 
 /*
  * A pack says in its first bytes how many objects it has, which nobody knows while a service is still being read. So
- * objects gather in memory, and each chunk of them becomes a pack, which git checks and indexes on the other core while
- * the next one fills. Chunks grow, so that a small snapshot is one pack and a large one a handful.
+ * objects gather in memory, and each chunk of them becomes a pack, which is compressed by a thread, and checked and indexed
+ * by git, while the next ones fill. Chunks grow, so that a small snapshot is one pack and a large one not a hundred; they
+ * begin small, and grow slowly, since what is in the last one is waited for.
  */
-const firstChunk = 4 * 1024 * 1024;
+const firstChunk = 2 * 1024 * 1024;
+const growth = 1.25;
 const largestChunk = 16 * 1024 * 1024;
+/** What may wait for the thread and for git, in chunks. */
+const mostUnwritten = 3;
 
 /** Opens the writer. Objects in `known` are taken to be in the repository and are not written again. */
 export function openPackWriter(repository: Repository, known: OidSet): PackWriter {
   const written = new OidSet();
   let chunkSize = firstChunk;
-  let chunk: PackChunk | undefined;
+  let chunk: ObjectList | undefined;
+  let thread: PackingThread | undefined;
   let quarantine: Promise<Quarantine> | undefined;
   let running: ChildProcessWithoutNullStreams | undefined;
-  let waiting = 0;
+  /** The chunks that are not yet in the repository's quarantine, the oldest first. */
+  const unwritten: Promise<void>[] = [];
   /** Every chunk so far, one after the other; rejected for good once one of them fails. */
   let queue: Promise<void> = Promise.resolve();
 
   function emit(type: ObjectType, content: Uint8Array, oid: Oid): void {
     if (!written.add(oid)) return;
-    if (chunk && chunk.size + content.length + packedOverhead > chunkSize) flush();
-    chunk ??= packChunk(chunkSize);
+    if (chunk && !chunk.fits(content)) {
+      thread ??= startPackingThread();
+      flush();
+    }
+    chunk ??= objectList(chunkSize, content);
     chunk.add(type, content);
   }
 
   function flush(): void {
     if (!chunk) return;
-    const pack = chunk.finish();
+    const list = chunk.finish();
     chunk = undefined;
-    chunkSize = Math.min(chunkSize * 2, largestChunk);
-    waiting += 1;
-    queue = queue.then(() => index(pack)).finally(() => (waiting -= 1));
-    // Whoever waits for the queue is told; until then nobody listens.
-    queue.catch(() => {});
+    chunkSize = Math.min(chunkSize * growth, largestChunk);
+    const pack = thread ? thread.pack(list) : Promise.resolve(packList(list));
+    queue = Promise.all([pack, queue]).then(([bytes]) => index(bytes));
+    unwritten.push(queue);
+    queue.then(
+      () => unwritten.shift(),
+      () => {},
+    );
   }
 
-  async function index(pack: Buffer): Promise<void> {
+  async function index(pack: Uint8Array): Promise<void> {
     quarantine ??= openQuarantine(repository);
     const { env } = await quarantine;
     const args = ['index-pack', '--stdin', '--strict'];
@@ -89,7 +103,7 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
       return oid;
     },
 
-    drain: () => (waiting > 1 ? queue : undefined),
+    drain: () => (unwritten.length > mostUnwritten ? unwritten[0] : undefined),
 
     async finish() {
       flush();
@@ -107,6 +121,8 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
   async function abandon(): Promise<void> {
     chunk = undefined;
     running?.kill('SIGKILL');
+    await thread?.end();
+    thread = undefined;
     await queue.catch(() => {});
     const opened = await quarantine?.catch(() => undefined);
     quarantine = undefined;

@@ -1,0 +1,44 @@
+import { packChunk, packedOverhead } from './pack.ts';
+import type { ObjectType } from './reader.ts';
+
+const types: readonly ObjectType[] = ['commit', 'tree', 'blob', 'tag'];
+/** Before each object: a byte for its type, and its size in four. */
+const headerSize = 5;
+
+/** Objects in a row in a piece of memory of their own, so that another thread can be given it. */
+export interface ObjectList {
+  fits(content: Uint8Array): boolean;
+  /** Only what fits. */
+  add(type: ObjectType, content: Uint8Array): void;
+  /** The list so far. */
+  finish(): Uint8Array<ArrayBuffer>;
+}
+
+/** Starts a list of objects that are together about `expected` bytes; `first` fits in any case. */
+export function objectList(expected: number, first: Uint8Array): ObjectList {
+  const bytes = Buffer.allocUnsafeSlow(Math.max(expected, first.length + headerSize));
+  let size = 0;
+  return {
+    fits: (content) => size + headerSize + content.length <= bytes.length,
+    add(type, content) {
+      size = bytes.writeUInt8(types.indexOf(type), size);
+      size = bytes.writeUInt32LE(content.length, size);
+      bytes.set(content, size);
+      size += content.length;
+    },
+    finish: () => bytes.subarray(0, size),
+  };
+}
+
+/** The pack of the objects in a list, in a piece of memory of its own. */
+export function packList(list: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
+  const chunk = packChunk(bytes.length + packedOverhead);
+  for (let at = 0; at < bytes.length; ) {
+    const start = at + headerSize;
+    const end = start + bytes.readUInt32LE(at + 1);
+    chunk.add(types[bytes.readUInt8(at)] ?? 'blob', bytes.subarray(start, end));
+    at = end;
+  }
+  return chunk.finish();
+}

@@ -81,10 +81,17 @@ export async function judgeAll(
   judge: (step: Wanted) => Promise<void>,
   { signal }: Pick<PlanOptions, 'signal'>,
 ): Promise<void> {
+  let before: Promise<unknown> = Promise.resolve();
   for (let start = 0; start < steps.length; start += readAhead) {
     signal?.throwIfAborted();
-    await Promise.all(steps.slice(start, start + readAhead).map(judge));
+    // So that the reader has something to do while what it read is looked at.
+    const next = Promise.all(steps.slice(start, start + readAhead).map(judge));
+    // Where the one before fails, nobody waits for it.
+    next.catch(() => {});
+    await before;
+    before = next;
   }
+  await before;
 }
 
 /** Reads the node that a step creates. */
@@ -93,7 +100,7 @@ export function nodesOf(contents: Contents): RestorePlan['nodeOf'] {
 }
 
 /** Values in flight: enough to keep the repository's reader busy, few enough to stay small. */
-const readAhead = 512;
+const readAhead = 256;
 
 function settle(step: Wanted, verdict: Step['verdict'], reason: string | undefined): void {
   step.verdict = verdict;

@@ -15,6 +15,9 @@ interface Request {
   reject(error: unknown): void;
 }
 
+/** git keeps 96 MiB of what it made of deltas, unless it is told not to; with a third of it, it is no slower. */
+const lean = ['-c', 'core.deltaBaseCacheLimit=32m'];
+
 /** One running `git cat-file --batch`, and what was asked of it, in order. */
 interface Session {
   readonly child: ReturnType<typeof spawnGit>;
@@ -43,7 +46,7 @@ export function openNativeReader(repository: Repository): ObjectReader {
   }
 
   function start(): Session {
-    const started: Session = { child: spawnGit({ gitDir, args: ['cat-file', '--batch'] }), requests: [] };
+    const started: Session = { child: spawnGit({ gitDir, args: [...lean, 'cat-file', '--batch'] }), requests: [] };
     const { child } = started;
     const answered = requestQueue(started.requests);
     let complaint = '';

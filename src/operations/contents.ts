@@ -20,21 +20,14 @@ const mostKept = 64 * 1024 * 1024;
 /** What holding one takes beside its bytes. */
 const overhead = 256;
 
-/** Opens the contents of a snapshot. What is read is kept where all of it is small. */
+/** Opens the contents of a snapshot. */
 export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store'>, decryptor?: Decryptor): Contents {
-  const values = new Map<string, Uint8Array>();
   const attributes = new Map<Oid, Attributes>();
-  let kept = 0;
-
   return {
     async value({ key, value }) {
       if (value === null) return null;
-      // A ciphertext at another node is not that node's value, though it may have been opened before.
-      const name = value.encrypted ? `${value.oid} ${latin1(key)}` : value.oid;
-      const known = values.get(name);
-      if (known) return known;
       const content = await source.readBlob(value.oid);
-      return keep(name, value.encrypted ? await secretOf(store, decryptor).decrypt(key, content) : content);
+      return value.encrypted ? await secretOf(store, decryptor).decrypt(key, content) : content;
     },
 
     async attributes({ attributes: oid }) {
@@ -44,13 +37,34 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
       return known;
     },
   };
+}
 
-  function keep(name: string, content: Uint8Array): Uint8Array {
+/** The same contents, which keep their values for a second look where all of them together are small. */
+export function keepValues(contents: Contents): Contents {
+  const values = new Map<string, Uint8Array>();
+  let kept = 0;
+
+  return {
+    attributes: (entry) => contents.attributes(entry),
+
+    async value(entry) {
+      const { key, value } = entry;
+      if (value === null) return null;
+      // A ciphertext at another node is not that node's value, though it may have been opened before.
+      const name = value.encrypted ? `${value.oid} ${latin1(key)}` : value.oid;
+      const known = values.get(name);
+      if (known) return known;
+      const content = await contents.value(entry);
+      if (content) keep(name, content);
+      return content;
+    },
+  };
+
+  function keep(name: string, content: Uint8Array): void {
     if (!values.has(name)) kept += content.length + overhead;
     if (kept <= mostKept) values.set(name, content);
     // To clear a Map that is empty makes it a new table each time.
     else if (values.size > 0) values.clear();
-    return content;
   }
 }
 

@@ -45,8 +45,9 @@ export interface Searched {
   unopened: number;
 }
 
-/** Values that are read at once. */
+/** Values that are read at once, and snapshots that are compared. */
 const atOnce = 64;
+const momentsAtOnce = 4;
 
 /** Searches one snapshot, of one store or of all, in the order of the keys. Throws as `locate` does. */
 export async function* findInSnapshot(
@@ -79,9 +80,12 @@ export async function* findInHistory(
   const { moment: tip, store: only, snapshots } = await locateStores(reader, repository, revision, store);
   searched.stores = snapshots.length;
   const look = lookup(request, searched);
-  for await (const moment of storeHistory(reader, tip, only === undefined ? undefined : [only])) {
-    if (!(await isStoreMoment(reader, moment))) continue;
-    const { before, after, changes } = await changesBetween(reader, moment, below);
+  const compare = async (moment: StoreMoment) =>
+    (await isStoreMoment(reader, moment)) && { moment, ...(await changesBetween(reader, moment, below)) };
+  const moments = storeHistory(reader, tip, only === undefined ? undefined : [only]);
+  for await (const compared of inOrder(moments, compare, momentsAtOnce)) {
+    if (!compared) continue;
+    const { moment, before, after, changes } = compared;
     const examine = async (change: Change) => ({
       was: change.before && before && (await look(before.snapshot, change.before)),
       is: change.after && after && (await look(after.snapshot, change.after)),

@@ -7,7 +7,7 @@ import { latin1 } from '../snapshot/paths.ts';
 import { damagedPlan, decodePlan, encodePlan, type FiledStep, type PlanOrigin } from '../snapshot/plan-file.ts';
 import { openSnapshot, type Snapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
-import { openContents } from './contents.ts';
+import { keepValues, openContents } from './contents.ts';
 import { storeTrees } from './history.ts';
 import type { OpenRepository } from './open.ts';
 import {
@@ -97,7 +97,7 @@ export async function adoptPlan(
   filed: readonly FiledStep[],
   options: Pick<PlanOptions, 'signal'> = {},
 ): Promise<RestorePlan> {
-  const contents = openContents(request.snapshot, request.decryptor);
+  const contents = keepValues(openContents(request.snapshot, request.decryptor));
   const { wanted, refused } = await collectWanted(request);
   const unpaired = new Set(wanted.values());
   let refusals = 0;

@@ -6,7 +6,7 @@ import type { Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import type { Plan, Step } from '../snapshot/plan.ts';
 import type { Entry } from '../snapshot/walk.ts';
-import { type Contents, openContents } from './contents.ts';
+import { type Contents, keepValues, openContents } from './contents.ts';
 import { everything, readService, withRestarts } from './read.ts';
 import { collectWanted, type Selected, type Wanted } from './wanted.ts';
 
@@ -37,7 +37,7 @@ export interface PlanOptions {
  */
 export async function planRestore(request: RestoreRequest, options: PlanOptions = {}): Promise<RestorePlan> {
   const { snapshot, service } = request;
-  const contents = openContents(snapshot, request.decryptor);
+  const contents = keepValues(openContents(snapshot, request.decryptor));
   const { wanted, refused } = await collectWanted(request);
   const hidden = await withRestarts(() => findLive(service, wanted, options));
 

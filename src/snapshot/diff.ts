@@ -1,8 +1,9 @@
 import { sameBytes } from './bytes.ts';
-import type { Child, Directory, Value } from './directory.ts';
+import { differingEntries } from './differing.ts';
+import { type Child, type Directory, decodePart, type Value } from './directory.ts';
 import { type Layout, layouts } from './layout.ts';
 import { decodeLong, longName } from './long.ts';
-import type { Oid } from './objects.ts';
+import type { Oid, TreeEntry } from './objects.ts';
 import { keyAt, latin1, type Place, placeOf } from './paths.ts';
 import {
   childPlace,
@@ -71,18 +72,27 @@ export async function diffSnapshots(
       if (!isImplied) report(place, was, is);
     }
 
-    const segments = new Set([...(a?.children.keys() ?? []), ...(b?.children.keys() ?? [])]);
-    for (const segment of next === undefined ? [...segments].sort() : [next]) {
+    for (const segment of next === undefined ? differing(a, b) : [next]) {
       const [was, is] = [a?.children.get(segment), b?.children.get(segment)];
-      if (was?.tree !== undefined && was.tree === is?.tree) continue;
+      if (was && is && sameChild(was, is)) continue;
       const inner = childPlace(place, segment);
       if (was?.tree === undefined && is?.tree === undefined) {
         const isWanted = !from || inner.segments.length >= from.segments.length;
         if (isWanted) report(inner, was && leaf(inner, was, before), is && leaf(inner, is, after));
         continue;
       }
-      await diffDirectories(inner, await open(was, before, inner), await open(is, after, inner));
+      await diffDirectories(inner, ...(await openBoth(inner, was, is)));
     }
+  }
+
+  async function openBoth(place: Place, was: Child | undefined, is: Child | undefined) {
+    if (!before || !after || was?.tree === undefined || is?.tree === undefined)
+      return await Promise.all([open(was, before, place), open(is, after, place)]);
+    const [a, b] = await Promise.all([before.source.readTree(was.tree), after.source.readTree(is.tree)]);
+    const [ofA, ofB] = differingEntries(a, b);
+    const part = (entries: readonly TreeEntry[], { source, store }: Snapshot) =>
+      decodePart(entries, source, whereIs(store, place));
+    return await Promise.all([part(ofA, before), part(ofB, after)]);
   }
 
   async function diffLong(a: Oid | undefined, b: Oid | undefined): Promise<void> {
@@ -96,6 +106,22 @@ export async function diffSnapshots(
   function report(place: Place, was: Entry | undefined, is: Entry | undefined): void {
     if ((was ?? is) && !(was && is && sameEntry(was, is))) visit({ key: keyOf(place), before: was, after: is });
   }
+}
+
+/** The segments of the children that are not the same in both, in byte order. Of many children mostly few differ. */
+function differing(a: Directory | undefined, b: Directory | undefined): string[] {
+  const segments: string[] = [];
+  for (const [segment, child] of a?.children ?? []) {
+    const other = b?.children.get(segment);
+    if (!other || !sameChild(child, other)) segments.push(segment);
+  }
+  for (const segment of b?.children.keys() ?? []) if (!a?.children.has(segment)) segments.push(segment);
+  return segments.sort();
+}
+
+function sameChild(a: Child, b: Child): boolean {
+  if (a.tree !== undefined || b.tree !== undefined) return a.tree === b.tree;
+  return sameValue(a.value, b.value) && a.attributes === b.attributes;
 }
 
 /** Whether two entries have the same value and attributes, as far as their ids tell. */

@@ -28,6 +28,17 @@ export type Child =
   | { readonly tree: Oid }
   | { readonly tree: undefined; readonly value: Value; readonly attributes: Oid | undefined };
 
+/** The names of all files that a node may have beside the one of this name: in its parent's directory, or, own ones, in its own. */
+export function namesBeside(name: string): readonly string[] {
+  if (ownNames.has(name)) return [...ownNames];
+  const stem = withoutEnd(withoutEnd(name, attributesSuffix), encryptedSuffix);
+  return [stem, stem + encryptedSuffix, stem + attributesSuffix];
+}
+
+function withoutEnd(name: string, end: string): string {
+  return name.endsWith(end) ? name.slice(0, -end.length) : name;
+}
+
 /** One directory of a store: the node that it stands for, and the children by segment. */
 export interface Directory {
   readonly own: Own;
@@ -64,6 +75,23 @@ export async function decodeDirectory(
   source: TreeSource,
   where: string,
 ): Promise<Directory> {
+  const { found, directory } = await decode(entries, source, where);
+  const namesOf = nameSiblings(directory.children.keys());
+  checkNames(found, where, (segment) => [namesOf(segment)]);
+  return directory;
+}
+
+/**
+ * The part of a directory that some of its entries stand for, each node with all that it has there. As strict, but that a
+ * name may be written in either of the ways between which siblings decide.
+ */
+export async function decodePart(entries: readonly TreeEntry[], source: TreeSource, where: string): Promise<Directory> {
+  const { found, directory } = await decode(entries, source, where);
+  checkNames(found, where, (segment) => [encodeSegment(segment, 'stand'), encodeSegment(segment, 'escaped')]);
+  return directory;
+}
+
+async function decode(entries: readonly TreeEntry[], source: TreeSource, where: string) {
   const found: Found = { own: new Map(), leaves: new Map(), attributes: new Map() };
   await collect(entries, [], source, found, where);
 
@@ -77,14 +105,19 @@ export async function decodeDirectory(
     found.attributes.delete(name);
     children.set(segment, child.tree === undefined ? { ...child, attributes } : child);
   }
-
-  const namesOf = nameSiblings(children.keys());
-  for (const [name, { pieces }] of found.leaves) {
-    const names = namesOf(decodeSegment(pieces));
-    if (names.map(stripPiece).join('/') !== name) throw damaged(where, name, 'is not how its key is written');
-  }
   for (const name of found.attributes.keys()) throw damaged(where, name, 'has attributes but no value');
-  return { own: ownOf(found.own, children.size, where), children };
+  return { found, directory: { own: ownOf(found.own, children.size, where), children } };
+}
+
+function checkNames(
+  { leaves }: Found,
+  where: string,
+  spellings: (segment: string) => readonly (readonly string[])[],
+): void {
+  for (const [name, { pieces }] of leaves) {
+    const isOne = spellings(decodeSegment(pieces)).some((names) => names.map(stripPiece).join('/') === name);
+    if (!isOne) throw damaged(where, name, 'is not how its key is written');
+  }
 }
 
 /** Rule 6: how each of these siblings is written, given all of them. */

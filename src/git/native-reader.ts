@@ -18,6 +18,9 @@ interface Request {
 /** git keeps 96 MiB of what it made of deltas, unless it is told not to; with a third of it, it is no slower. */
 const lean = ['-c', 'core.deltaBaseCacheLimit=32m'];
 
+/** Requests that have their answer and are let go together. */
+const mostAnswered = 512;
+
 /** One running `git cat-file --batch`, and what was asked of it, in order. */
 interface Session {
   readonly child: ReturnType<typeof spawnGit>;
@@ -120,14 +123,20 @@ export function openNativeReader(repository: Repository): ObjectReader {
   return reader;
 }
 
-/** Takes requests from the front without moving the others, of which there may be many thousands. */
+/**
+ * Takes requests from the front. The others, of which there may be many thousands, are moved now and then only; but they
+ * are, since a reader that always has something to do would else hold on to everything that it ever answered.
+ */
 function requestQueue(requests: Request[]): { next(): Request | undefined; rest(): Request[] } {
   let at = 0;
   return {
     next() {
       const request = requests[at];
       at += 1;
-      if (at === requests.length) requests.length = at = 0;
+      if (at === requests.length || (at >= mostAnswered && 2 * at >= requests.length)) {
+        requests.splice(0, at);
+        at = 0;
+      }
       return request;
     },
     rest: () => requests.slice(at),

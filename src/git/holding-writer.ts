@@ -69,9 +69,12 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
 
     async settle(...trees) {
       if (writer) return;
-      const missing = new Set<Oid>();
-      for (const tree of trees)
-        await collectMissing(holder.over(reader), tree, previous, { missing, present: new Set([previous]) });
+      const missing = new OidSet();
+      for (const tree of trees) {
+        const present = new OidSet();
+        present.add(previous);
+        await collectMissing(holder.over(reader), tree, previous, { missing, present });
+      }
       write(new OidSet(), (oid) => missing.has(oid));
     },
   };
@@ -94,7 +97,7 @@ async function collectMissing(
   source: TreeSource,
   tree: Oid,
   previous: Oid | undefined,
-  found: { readonly missing: Set<Oid>; readonly present: Set<Oid> },
+  found: { readonly missing: OidSet; readonly present: OidSet },
 ): Promise<void> {
   if (found.present.has(tree)) return;
   found.missing.add(tree);

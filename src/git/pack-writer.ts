@@ -32,7 +32,7 @@ export interface PackWriter extends ReadableSink {
  */
 const firstChunk = 2 * 1024 * 1024;
 const growth = 1.25;
-const largestChunk = 16 * 1024 * 1024;
+const largestChunk = 8 * 1024 * 1024;
 /** What may wait for the thread and for git, in chunks. */
 const mostUnwritten = 3;
 

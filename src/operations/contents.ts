@@ -39,8 +39,9 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
   };
 }
 
-/** The same contents, which keep their values for a second look where all of them together are small. */
-export function keepValues(contents: Contents): Contents {
+/** The same contents of so many nodes, which keep their values for a second look where all of them together are small. */
+export function keepValues(contents: Contents, nodes: number): Contents {
+  if (nodes * overhead > mostKept) return contents;
   const values = new Map<string, Uint8Array>();
   let kept = 0;
 

@@ -97,8 +97,8 @@ export async function adoptPlan(
   filed: readonly FiledStep[],
   options: Pick<PlanOptions, 'signal'> = {},
 ): Promise<RestorePlan> {
-  const contents = keepValues(openContents(request.snapshot, request.decryptor));
   const { wanted, refused } = await collectWanted(request);
+  const contents = keepValues(openContents(request.snapshot, request.decryptor), wanted.size);
   const unpaired = new Set(wanted.values());
   let refusals = 0;
   for (const { verdict, key, value, attributes } of filed) {

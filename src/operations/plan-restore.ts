@@ -37,8 +37,8 @@ export interface PlanOptions {
  */
 export async function planRestore(request: RestoreRequest, options: PlanOptions = {}): Promise<RestorePlan> {
   const { snapshot, service } = request;
-  const contents = keepValues(openContents(snapshot, request.decryptor));
   const { wanted, refused } = await collectWanted(request);
+  const contents = keepValues(openContents(snapshot, request.decryptor), wanted.size);
   const hidden = await withRestarts(() => findLive(service, wanted, options));
 
   const steps = [...wanted.values()];
@@ -104,7 +104,8 @@ const readAhead = 256;
 
 function settle(step: Wanted, verdict: Step['verdict'], reason: string | undefined): void {
   step.verdict = verdict;
-  step.reason = reason;
+  // A million steps without a reason take no room for it.
+  if (reason !== undefined) step.reason = reason;
 }
 
 /**

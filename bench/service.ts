@@ -116,7 +116,8 @@ export async function serviceSection(subject: Subject, size: number): Promise<Se
   const count = `${size.toLocaleString('en')} nodes`;
   const peak = Math.max(...rows.filter(({ name }) => verbs.includes(name)).map((row) => row.peak));
   const demands = [
-    ...subject.demands(of),
+    // Of a peer that is too slow for so many nodes there is nothing to compare with.
+    ...subject.demands(of).filter(({ measured }) => !Number.isNaN(measured)),
     ratio('unchanged', of(names.read), 'read alone', 1.2),
     ratio('changed', of(names.read), 'read alone', 1.2),
     ratio('first', Math.max(of(names.read), of(names.write)), 'the slower of read and write alone', 1.2),

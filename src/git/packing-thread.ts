@@ -1,12 +1,11 @@
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
+import { reasonOf, TreekeeperError } from '../errors.ts';
 
 /** Makes packs on another core. */
 export interface PackingThread {
-  /** The pack of an `ObjectList`, which is given away. In the order of the calls. */
+  /** The pack of an `ObjectList`, which is given away. In the order of the calls. Rejects with `TreekeeperError('failed')`. */
   pack(list: Uint8Array<ArrayBuffer>): Promise<Uint8Array>;
-  /** How many lists it has got and not yet packed. */
-  readonly waiting: number;
   /** What is not packed by then never is. */
   end(): Promise<void>;
 }
@@ -24,16 +23,18 @@ export function startPackingThread(): PackingThread {
     resourceLimits: { maxYoungGenerationSizeMb: 2 },
   });
   const waiting: Waiting[] = [];
-  let failure: Error | undefined;
+  let failure: TreekeeperError | undefined;
 
-  function fail(error: Error): void {
-    failure ??= error;
+  function fail(cause: unknown): void {
+    failure ??= new TreekeeperError('failed', `the thread that compresses objects has ended: ${reasonOf(cause)}`, {
+      cause,
+    });
     for (const { reject } of waiting.splice(0)) reject(failure);
   }
 
   worker.on('message', (pack: Uint8Array) => waiting.shift()?.resolve(pack));
   worker.on('error', fail);
-  worker.on('exit', () => fail(new Error('the thread that makes packs has ended')));
+  worker.on('exit', (code) => fail(`exit code ${code}`));
 
   return {
     pack: (list) =>
@@ -42,9 +43,6 @@ export function startPackingThread(): PackingThread {
         waiting.push({ resolve, reject });
         worker.postMessage(list, [list.buffer]);
       }),
-    get waiting() {
-      return waiting.length;
-    },
     end: async () => void (await worker.terminate()),
   };
 }

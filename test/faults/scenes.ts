@@ -51,7 +51,11 @@ export function scenes(people: People | undefined): readonly Scene[] {
       ...backup,
       name: 'backup into no repository',
       gits: ['init', ...writing],
-      prepare: async (path, files) => writeTree(path, files),
+      // With so much to write that a thread compresses it, and that it becomes several packs.
+      async prepare(path, files) {
+        writeTree(path, files);
+        for (let number = 0; number < 4; number++) writeFileSync(join(path, `live/large${number}`), largeText(number));
+      },
       async renew(path) {
         rmSync(bare(path), { recursive: true, force: true });
         return '';
@@ -202,6 +206,10 @@ function encrypted(people: People): readonly Scene[] {
       },
     },
   ];
+}
+
+function largeText(number: number): string {
+  return Array.from({ length: 50_000 }, (_, line) => `${number * line}: ${line}\n`).join('');
 }
 
 function writeTree(path: string, files: number): void {

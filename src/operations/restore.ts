@@ -38,6 +38,8 @@ export async function applyPlan(
   { signal, onDone }: ApplyOptions = {},
 ): Promise<readonly Unsettled[]> {
   const batches = readBatches(plan);
+  /** Everything so far, told in the order of the plan. */
+  let told: Promise<void> = Promise.resolve();
   try {
     for (let next = batches.next(); ; ) {
       const { value: batch } = await next;
@@ -46,11 +48,16 @@ export async function applyPlan(
       next = batches.next();
       next.catch(() => {});
       signal?.throwIfAborted();
-      const nodes = batch.map(({ node }) => node);
-      const outcomes = await service.create(nodes, signal);
-      onDone?.(batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer })));
+      const before = told;
+      told = tellAfter(before, create(batch));
+      // It may fail before anybody waits for it.
+      told.catch(() => {});
+      // Where nothing hangs on what is above it, a service that answers has the next batch already.
+      await (service.traits.parentsFirst ? told : before);
     }
+    await told;
   } catch (thrown) {
+    await told.catch(() => {});
     // What was created so far still gets its final attributes, where the service can be reached.
     await service.settle?.().catch(() => {});
     throw thrown;
@@ -58,6 +65,19 @@ export async function applyPlan(
     await batches.return(undefined);
   }
   return (await service.settle?.()) ?? [];
+
+  async function create(batch: Batch): Promise<readonly Done[]> {
+    const nodes = batch.map(({ node }) => node);
+    const outcomes = await service.create(nodes, signal);
+    return batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer }));
+  }
+
+  /** Also what was done beside a batch that failed is told. Rejects with what failed first. */
+  async function tellAfter(before: Promise<void>, done: Promise<readonly Done[]>): Promise<void> {
+    const [earlier, later] = await Promise.allSettled([before, done]);
+    if (later.status === 'fulfilled') onDone?.(later.value);
+    for (const result of [earlier, later]) if (result.status === 'rejected') throw result.reason;
+  }
 }
 
 /** The nodes to create, in the order of the plan. */

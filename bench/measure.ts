@@ -82,8 +82,14 @@ function residentWithChildren(pid: number): number {
   try {
     const own = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-    return Number(own) / 1024 + children.reduce((sum, child) => sum + residentWithChildren(Number(child)), 0);
+    // Until it runs its own program, a child is a copy of its parent, whose pages it shares.
+    const others = children.filter((child) => commandOf(child) !== commandOf(String(pid)));
+    return Number(own) / 1024 + others.reduce((sum, child) => sum + residentWithChildren(Number(child)), 0);
   } catch {
     return 0;
   }
+}
+
+function commandOf(pid: string): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
 }

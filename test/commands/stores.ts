@@ -10,7 +10,7 @@ import type { Attributes, Node } from '../../src/snapshot/node.ts';
 import { startConsul } from '../servers/consul.ts';
 import { type Etcd, startEtcd } from '../servers/etcd.ts';
 import type { Server } from '../servers/process.ts';
-import { startZookeeper, superUser } from '../servers/zookeeper.ts';
+import { startZookeeper, superUser, type Zookeeper } from '../servers/zookeeper.ts';
 import { createEphemeral, putNode, remove } from '../services/zookeeper-nodes.ts';
 
 /** Another client, which writes and deletes as it likes. */
@@ -73,14 +73,18 @@ export function storeOf(etcd: Etcd): Store {
   };
 }
 
-export async function zookeeperStore(): Promise<Store> {
-  const zookeeper = await startZookeeper();
+export const zookeeperStore = async (): Promise<Store> => zookeeperStoreOf(await startZookeeper());
+
+/** A ZooKeeper that is there already; of several servers, one stands for all. */
+export function zookeeperStoreOf(
+  zookeeper: Pick<Zookeeper, 'endpoint' | 'server' | 'address' | 'restart'> & AsyncDisposable,
+): Store {
   const { endpoint } = zookeeper;
   return {
     get server() {
       return zookeeper.server;
     },
-    restart: zookeeper.restart,
+    restart: () => zookeeper.restart(),
     endpoint,
     url: ({ host, port } = endpoint) => `zookeeper://${host}:${port}`,
     env: { ZOOKEEPER_AUTH: `digest:${superUser.user}:${superUser.password}` },

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint } from '../../src/services/address.ts';
-import { fill, type Store, storeKinds, storeOf } from '../commands/stores.ts';
+import { fill, type Store, storeKinds, storeOf, zookeeperStoreOf } from '../commands/stores.ts';
 import { startEtcd } from '../servers/etcd.ts';
-import { temporaryDirectory } from '../servers/process.ts';
+import { type Server, temporaryDirectory } from '../servers/process.ts';
 import { startProxy } from '../servers/proxy.ts';
+import { startEnsemble } from '../servers/zookeeper-ensemble.ts';
 import { prepareTarget, requireAllOrNothing, requireOnlyCreated, runLimited } from './judgement.ts';
 import { caseDirectory, gitIn, needServers, randomTree, relocated } from './live.ts';
 import { type Subject, subject } from './subject.ts';
@@ -60,43 +61,80 @@ subject('an etcd of three that loses its leader in the middle', async (subject) 
   needServers(subject);
   const etcd = await startEtcd({ nodes: 3 });
   await using store = storeOf(etcd);
+  await loseLeaders(subject, store, {
+    kind: 'etcd',
+    ...etcd,
+    async leader() {
+      const status: { Status: { header: { member_id: number }; leader: number } }[] = JSON.parse(
+        await etcd.ctl('endpoint', 'status', '-w', 'json'),
+      );
+      return status.findIndex(({ Status }) => Status.leader === Status.header.member_id);
+    },
+  });
+});
+
+subject('a ZooKeeper of three that loses its leader in the middle', async (subject) => {
+  needServers(subject);
+  await using ensemble = await startEnsemble();
+  const { endpoints, servers } = ensemble;
+  const [endpoint = { host: '', port: 0 }] = endpoints;
+  await using store = zookeeperStoreOf({
+    endpoint,
+    address: { endpoints, root: new Uint8Array(), timeout: 20_000 },
+    get server() {
+      return servers[0] as Server;
+    },
+    restart: () => ensemble.restart(0),
+    async [Symbol.asyncDispose]() {},
+  });
+  await loseLeaders(subject, store, { kind: 'zookeeper', ...ensemble });
+});
+
+/** Several servers that are one service. */
+interface Members {
+  readonly kind: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly servers: readonly Server[];
+  leader(): Promise<number>;
+  restart(index: number): Promise<void>;
+}
+
+async function loseLeaders(subject: Subject, store: Store, members: Members): Promise<void> {
+  const { kind, endpoints, servers } = members;
   let leader = 0;
   const findLeader = async () => {
-    const status: { Status: { header: { member_id: number }; leader: number } }[] = JSON.parse(
-      await etcd.ctl('endpoint', 'status', '-w', 'json'),
-    );
-    leader = status.findIndex(({ Status }) => Status.leader === Status.header.member_id);
-    return etcd.endpoints[leader] ?? store.endpoint;
+    leader = await members.leader();
+    return endpoints[leader] ?? store.endpoint;
   };
-  const others = () => etcd.endpoints.filter((_, index) => index !== leader).map(({ host, port }) => `${host}:${port}`);
+  const others = () => endpoints.filter((_, index) => index !== leader).map(({ host, port }) => `${host}:${port}`);
   const troubles = (): Trouble[] => [
     {
       name: 'the leader killed and started again',
       async befall() {
-        await etcd.servers[leader]?.kill();
-        await etcd.restart(leader);
+        await servers[leader]?.kill();
+        await members.restart(leader);
       },
     },
     {
       name: 'the leader killed for good',
       async befall(isOver) {
-        await etcd.servers[leader]?.kill();
+        await servers[leader]?.kill();
         await isOver;
-        await etcd.restart(leader);
+        await members.restart(leader);
       },
     },
     {
       name: 'the leader stopped for long',
       async befall(isOver) {
-        await etcd.servers[leader]?.pause();
+        await servers[leader]?.pause();
         await isOver;
-        etcd.servers[leader]?.resume();
+        servers[leader]?.resume();
       },
     },
   ];
-  const url = ({ host, port }: Endpoint) => [`etcd://${host}:${port}`, ...others()].join(',');
+  const url = ({ host, port }: Endpoint) => [`${kind}://${host}:${port}`, ...others()].join(',');
   await runThrough(subject, store, (name) => `/${name}`, findLeader, url, troubles);
-});
+}
 
 /** Backups and restores through a relay to one server, each with a trouble at a random byte of the answers. */
 async function runThrough(

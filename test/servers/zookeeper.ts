@@ -112,21 +112,7 @@ export async function startZookeeper({
   const config = join(directory.path, 'zoo.cfg');
   writeFileSync(config, `${[...settings, ...more].join('\n')}\n`);
 
-  const all = {
-    'zookeeper.extendedTypesEnabled': 'true',
-    'zookeeper.DigestAuthenticationProvider.superDigest': superDigest,
-    ...properties,
-  };
-  const args = [
-    '-XX:+UseSerialGC',
-    '-XX:TieredStopAtLevel=1',
-    '-Xmx512m',
-    ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`),
-    '-cp',
-    zookeeperClasspath,
-    'org.apache.zookeeper.server.ZooKeeperServerMain',
-    config,
-  ];
+  const args = javaArguments('org.apache.zookeeper.server.ZooKeeperServerMain', config, properties);
   // The port with TLS is opened last.
   const isReady = () => isServing(port, certificates?.client);
   const start = () => startServer(binary('java'), args, directory.path, isReady);
@@ -154,8 +140,36 @@ export async function startZookeeper({
   };
 }
 
+/** What runs a server of ZooKeeper, with a user whom no ACL stops. */
+export function javaArguments(
+  main: string,
+  config: string,
+  properties: { readonly [name: string]: string } = {},
+): string[] {
+  const all = {
+    'zookeeper.extendedTypesEnabled': 'true',
+    'zookeeper.DigestAuthenticationProvider.superDigest': superDigest,
+    ...properties,
+  };
+  return [
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-Xmx512m',
+    ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`),
+    '-cp',
+    zookeeperClasspath,
+    main,
+    config,
+  ];
+}
+
 /** `ruok` is answered before it serves; `srvr` tells the mode once it does. With a certificate it is asked over TLS. */
-function isServing(port: number, client: Certificate | undefined): Promise<boolean> {
+async function isServing(port: number, client: Certificate | undefined): Promise<boolean> {
+  return (await modeOf(port, client)) !== undefined;
+}
+
+/** `standalone`, `leader` or `follower`; `undefined` where it does not serve. */
+export function modeOf(port: number, client?: Certificate): Promise<string | undefined> {
   return new Promise((resolve) => {
     let text = '';
     const socket = client
@@ -167,6 +181,6 @@ function isServing(port: number, client: Certificate | undefined): Promise<boole
       text += chunk;
     });
     socket.on('error', () => {});
-    socket.once('close', () => resolve(text.includes('Mode:')));
+    socket.once('close', () => resolve(/^Mode: (\w+)/m.exec(text)?.[1]));
   });
 }

@@ -12,6 +12,8 @@ export interface HoldingWriter extends PackWriter {
   settle(...trees: readonly Oid[]): Promise<void>;
 }
 
+const nothing = new Uint8Array();
+
 /** What is held until it is known what of it is new, in bytes. Above that the whole previous tree is looked through. */
 const mostHeld = 64 * 1024 * 1024;
 
@@ -40,6 +42,8 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
     const opened = openPackWriter(repository, known);
     for (const [index, content] of contents.entries()) {
       if (isNeeded(oids[index] ?? '')) opened[types[index] === 'tree' ? 'tree' : 'blob'](content);
+      // It has been copied, or is not needed.
+      contents[index] = nothing;
     }
     for (const list of [types, contents, oids]) list.length = 0;
     writer = opened;

@@ -24,7 +24,7 @@ const mostAnswered = 512;
 /** One running `git cat-file --batch`, and what was asked of it, in order. */
 interface Session {
   readonly child: ReturnType<typeof spawnGit>;
-  readonly requests: Request[];
+  readonly requests: (Request | undefined)[];
 }
 
 /**
@@ -124,14 +124,15 @@ export function openNativeReader(repository: Repository): ObjectReader {
 }
 
 /**
- * Takes requests from the front. The others, of which there may be many thousands, are moved now and then only; but they
- * are, since a reader that always has something to do would else hold on to everything that it ever answered.
+ * Takes requests from the front, and lets go of them, since each holds on to its answer. The others, of which there may be
+ * many thousands, are moved now and then only.
  */
-function requestQueue(requests: Request[]): { next(): Request | undefined; rest(): Request[] } {
+function requestQueue(requests: (Request | undefined)[]): { next(): Request | undefined; rest(): Request[] } {
   let at = 0;
   return {
     next() {
       const request = requests[at];
+      requests[at] = undefined;
       at += 1;
       if (at === requests.length || (at >= mostAnswered && 2 * at >= requests.length)) {
         requests.splice(0, at);
@@ -139,7 +140,7 @@ function requestQueue(requests: Request[]): { next(): Request | undefined; rest(
       }
       return request;
     },
-    rest: () => requests.slice(at),
+    rest: () => requests.slice(at).filter((request) => request !== undefined),
   };
 }
 

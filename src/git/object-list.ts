@@ -1,7 +1,10 @@
-import { packChunk, packedOverhead } from './pack.ts';
+import { packChunk } from './pack.ts';
 import type { ObjectType } from './reader.ts';
 
 const types: readonly ObjectType[] = ['commit', 'tree', 'blob', 'tag'];
+/** Of many short objects, a pack has more bytes than the list: the frames of what is stored. */
+const perhapsLarger = 1.25;
+
 /** Before each object: a byte for its type, and its size in four. */
 const headerSize = 5;
 
@@ -33,7 +36,7 @@ export function objectList(expected: number, first: Uint8Array): ObjectList {
 /** The pack of the objects in a list, in a piece of memory of its own. */
 export function packList(list: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
-  const chunk = packChunk(bytes.length + packedOverhead);
+  const chunk = packChunk(Math.ceil(bytes.length * perhapsLarger));
   for (let at = 0; at < bytes.length; ) {
     const start = at + headerSize;
     const end = start + bytes.readUInt32LE(at + 1);

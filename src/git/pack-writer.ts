@@ -33,8 +33,8 @@ export interface PackWriter extends ReadableSink {
 const firstChunk = 2 * 1024 * 1024;
 const growth = 1.25;
 const largestChunk = 8 * 1024 * 1024;
-/** What may wait for the thread and for git, in chunks. */
-const mostUnwritten = 3;
+/** What may wait for the thread and for git, in bytes. */
+const mostWaiting = 3 * largestChunk;
 
 /** Opens the writer. Objects in `known` are taken to be in the repository and are not written again. */
 export function openPackWriter(repository: Repository, known: OidSet): PackWriter {
@@ -44,8 +44,10 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
   let thread: PackingThread | undefined;
   let quarantine: Promise<Quarantine> | undefined;
   let running: ChildProcessWithoutNullStreams | undefined;
-  /** The chunks that are not yet in the repository's quarantine, the oldest first. */
+  /** The chunks that are not yet in the repository's quarantine, the oldest first, and how many bytes they hold. */
   const unwritten: Promise<void>[] = [];
+  let waiting = 0;
+  let isAbandoned = false;
   /** Every chunk so far, one after the other; rejected for good once one of them fails. */
   let queue: Promise<void> = Promise.resolve();
 
@@ -64,18 +66,30 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
     const list = chunk.finish();
     chunk = undefined;
     chunkSize = Math.min(chunkSize * growth, largestChunk);
+    const { length } = list;
     const pack = thread ? thread.pack(list) : Promise.resolve(packList(list));
-    queue = Promise.all([pack, queue]).then(([bytes]) => index(bytes));
+    // One that comes after a failure is waited for by nobody.
+    pack.catch(() => {});
+    queue = queue.then(async () => index(await pack));
     unwritten.push(queue);
+    waiting += length;
     queue.then(
-      () => unwritten.shift(),
+      () => {
+        void unwritten.shift();
+        waiting -= length;
+      },
       () => {},
     );
+  }
+
+  async function untilFewer(): Promise<void> {
+    while (waiting > mostWaiting) await unwritten[0];
   }
 
   async function index(pack: Uint8Array): Promise<void> {
     quarantine ??= openQuarantine(repository);
     const { env } = await quarantine;
+    if (isAbandoned) throw new Error('the writer was abandoned');
     const args = ['index-pack', '--stdin', '--strict'];
     const child = spawnGit({ gitDir: repository.gitDir, args, env });
     running = child;
@@ -103,7 +117,7 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
       return oid;
     },
 
-    drain: () => (unwritten.length > mostUnwritten ? unwritten[0] : undefined),
+    drain: () => (waiting > mostWaiting ? untilFewer() : undefined),
 
     async finish() {
       flush();
@@ -119,6 +133,7 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
   };
 
   async function abandon(): Promise<void> {
+    isAbandoned = true;
     chunk = undefined;
     running?.kill('SIGKILL');
     await thread?.end();

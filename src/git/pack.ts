@@ -38,7 +38,7 @@ const small = { windowBits: 13, memLevel: 6 };
 const smallWindow = 2 ** small.windowBits;
 
 /** An object in a pack takes at most so many bytes more than it has, but for a few where zlib cannot compress much. */
-export const packedOverhead = 64;
+const packedOverhead = 64;
 
 /** One pack in the making, in memory: the objects of a run, or a part of them. */
 export interface PackChunk {

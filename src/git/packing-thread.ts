@@ -33,6 +33,7 @@ export function startPackingThread(): PackingThread {
   }
 
   worker.on('message', (pack: Uint8Array) => waiting.shift()?.resolve(pack));
+  worker.on('messageerror', fail);
   worker.on('error', fail);
   worker.on('exit', (code) => fail(`exit code ${code}`));
 

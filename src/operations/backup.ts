@@ -219,50 +219,55 @@ async function commitTaken(
   let { tip, last, writer } = prepared;
   guardRevision(taken.result, identity, origin, overridden);
 
-  for (let tries = 0; tries < mostTries; tries++) {
-    const changes: Change[] = [];
-    const target = writer ?? sink;
-    const base = sealer && last && (await resealSnapshot(last.snapshot, sealer, target, sink.over(reader)));
-    const from = base ?? last?.snapshot;
-    const { counts, before } = await compareWithLast(from, snapshot, taken.nodes, dryRun ? changes : undefined);
-    const report = reportOn(source, identity, taken, counts);
-    const { unreadable, unrestorable } = taken.result;
-    const done = {
-      report,
-      changes,
-      unreadable,
-      unrestorable,
-      resealed: sealer?.resealed ?? { rekeyed: 0, reencrypted: 0 },
-      advice: undefined,
-      warnings: encryption?.warnings ?? [],
-    };
-    const steps = stepsTo(snapshot, report, done.resealed, { last, base, newKeys: encryption?.newKeys });
-    if (last && steps.length === 0) {
-      if (writer) await sealer?.save();
-      return { ...done, status: 'unchanged', commit: last.oid };
-    }
+  let another: PackWriter | undefined;
+  try {
+    for (let tries = 0; tries < mostTries; tries++) {
+      const changes: Change[] = [];
+      const target = writer ?? sink;
+      const base = sealer && last && (await resealSnapshot(last.snapshot, sealer, target, sink.over(reader)));
+      const from = base ?? last?.snapshot;
+      const { counts, before } = await compareWithLast(from, snapshot, taken.nodes, dryRun ? changes : undefined);
+      const report = reportOn(source, identity, taken, counts);
+      const { unreadable, unrestorable } = taken.result;
+      const done = {
+        report,
+        changes,
+        unreadable,
+        unrestorable,
+        resealed: sealer?.resealed ?? { rekeyed: 0, reencrypted: 0 },
+        advice: undefined,
+        warnings: encryption?.warnings ?? [],
+      };
+      const steps = stepsTo(snapshot, report, done.resealed, { last, base, newKeys: encryption?.newKeys });
+      if (last && steps.length === 0) {
+        if (writer) await sealer?.save();
+        return { ...done, status: 'unchanged', commit: last.oid };
+      }
 
-    const roots = layouts[source.service.traits.kind].keys === 'absolute' ? 1 : 0;
-    guardRemoval(Math.max(0, before - roots), taken.nodes - roots, counts.removed, overridden);
-    if (!writer) return { ...done, status: 'planned', commit: undefined };
+      const roots = layouts[source.service.traits.kind].keys === 'absolute' ? 1 : 0;
+      guardRemoval(Math.max(0, before - roots), taken.nodes - roots, counts.removed, overridden);
+      if (!writer) return { ...done, status: 'planned', commit: undefined };
 
-    if (tries === 0) {
-      await settle(...(base ? [base.tree] : []), taken.tree);
-      // Before the branch moves: a run that is killed in between then costs nothing.
-      await sealer?.save();
-    }
-    const dated = steps.map((step) => ({ ...step, time: source.archive?.time }));
-    const commit = await commitChanges(repository, reader, writer, tip, dated);
-    if (commit !== undefined) {
-      return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
-    }
+      if (tries === 0) {
+        await settle(...(base ? [base.tree] : []), taken.tree);
+        // Before the branch moves: a run that is killed in between then costs nothing.
+        await sealer?.save();
+      }
+      const dated = steps.map((step) => ({ ...step, time: source.archive?.time }));
+      const commit = await commitChanges(repository, reader, writer, tip, dated);
+      if (commit !== undefined) {
+        return { ...done, status: 'created', commit, advice: await followWorkTree(repository, tip?.oid, commit) };
+      }
 
-    await writer.abandon();
-    tip = await readTip(reader, repository);
-    last = tip && (await lastSnapshot(reader, tip, store));
-    writer = openPackWriter(repository, new OidSet());
+      await writer.abandon();
+      tip = await readTip(reader, repository);
+      last = tip && (await lastSnapshot(reader, tip, store));
+      writer = another = openPackWriter(repository, new OidSet());
+    }
+    throw contended(repository);
+  } finally {
+    await another?.abandon();
   }
-  throw contended(repository);
 }
 
 const none: ReadonlySet<Guard> = new Set();

@@ -40,6 +40,7 @@ export async function applyPlan(
   const batches = readBatches(plan);
   /** Everything so far, told in the order of the plan. */
   let told: Promise<void> = Promise.resolve();
+  let hasFailed = false;
   try {
     for (let next = batches.next(); ; ) {
       const { value: batch } = await next;
@@ -48,6 +49,7 @@ export async function applyPlan(
       next = batches.next();
       next.catch(() => {});
       signal?.throwIfAborted();
+      if (hasFailed) break;
       const before = told;
       told = tellAfter(before, create(batch));
       // It may fail before anybody waits for it.
@@ -68,7 +70,10 @@ export async function applyPlan(
 
   async function create(batch: Batch): Promise<readonly Done[]> {
     const nodes = batch.map(({ node }) => node);
-    const outcomes = await service.create(nodes, signal);
+    const outcomes = await service.create(nodes, signal).catch((thrown: unknown) => {
+      hasFailed = true;
+      throw thrown;
+    });
     return batch.map(({ step }, index) => ({ step, outcome: outcomes[index] ?? noAnswer }));
   }
 

@@ -132,7 +132,8 @@ export interface Service extends AsyncDisposable {
   /**
    * Creates each node that is missing; one that exists is left as it is and compared. Outcomes are in the order of
    * `nodes`. Parents must come before children where `traits.parentsFirst`, and all of what is below a node
-   * before anything that is not. Safe to repeat.
+   * before anything that is not. Safe to repeat. Without `traits.parentsFirst`, it may be called for other nodes before it
+   * has answered.
    */
   create(nodes: readonly Node[], signal?: AbortSignal): Promise<readonly Outcome[]>;
   /**

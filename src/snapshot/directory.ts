@@ -32,7 +32,7 @@ export type Child =
 export function namesBeside(name: string): readonly string[] {
   if (ownNames.has(name)) return [...ownNames];
   const stem = withoutEnd(withoutEnd(name, attributesSuffix), encryptedSuffix);
-  return [stem, stem + encryptedSuffix, stem + attributesSuffix];
+  return [name, stem, stem + encryptedSuffix, stem + attributesSuffix];
 }
 
 function withoutEnd(name: string, end: string): string {
@@ -82,8 +82,9 @@ export async function decodeDirectory(
 }
 
 /**
- * The part of a directory that some of its entries stand for, each node with all that it has there. As strict, but that a
- * name may be written in either of the ways between which siblings decide.
+ * The part of a directory that some of its entries stand for, each node with all that it has there. As strict about each of
+ * them; what they would be beside the others, which are not there, is not looked at: a name may be written in either of the
+ * ways between which siblings decide.
  */
 export async function decodePart(entries: readonly TreeEntry[], source: TreeSource, where: string): Promise<Directory> {
   const { found, directory } = await decode(entries, source, where);

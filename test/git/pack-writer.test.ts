@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -125,6 +125,23 @@ describe('the pack writer', () => {
     expect(objectFiles(repository).filter((name) => name.endsWith('.pack')).length).toBeGreaterThan(1);
     expect(objectFiles(repository).filter((name) => name.includes('tmp_objdir'))).toEqual([]);
     expect(await fsck(repository)).toEqual([]);
+  });
+
+  test('has most of what it was given on the disk when it has drained, however much comes at once', async () => {
+    const repository = await emptyRepository();
+    const writer = openPackWriter(repository, new OidSet());
+    const objects = join(repository.gitDir, 'objects');
+    const [size, perBatch] = [500_000, 20];
+    for (let number = 1; number <= 10 * perBatch; number++) {
+      writer.blob(noise(number, size));
+      if (number % perBatch !== 0) continue;
+      await writer.drain();
+      const written = objectFiles(repository)
+        .filter((name) => name.endsWith('.pack'))
+        .reduce((sum, name) => sum + statSync(join(objects, name)).size, 0);
+      expect(number * size - written).toBeLessThan(40_000_000);
+    }
+    await writer.abandon();
   });
 
   test('refuses what git refuses, and leaves nothing of it', async () => {

@@ -50,14 +50,11 @@ test('one batch after the other where a node needs the one above it', async () =
   expect(most()).toBe(1);
 });
 
-test('a batch that fails is told with what was created before it and beside it, and nothing comes after', async () => {
+test('where a batch fails, what was created beside it is told, and no other is begun', async () => {
   const { service } = slow(openConsul(nowhere), 1);
   const told: Done[] = [];
   await expect(applyPlan(plan, service, { onDone: (batch) => told.push(...batch) })).rejects.toMatchObject({
     code: 'unreachable',
   });
-  expect(told.map(({ step }) => Buffer.from(step.key).toString())).toEqual([
-    ...keys.slice(0, 2_000),
-    ...keys.slice(4_000, 6_000),
-  ]);
+  expect(told.map(({ step }) => Buffer.from(step.key).toString())).toEqual(keys.slice(0, 2_000));
 });

@@ -73,6 +73,17 @@ describe('a server with faults', () => {
     });
   });
 
+  test('an index that is no number is no answer of a consul', async () => {
+    for (const index of ['7x', '-7', '0x7', '']) {
+      await using proxy = await proxying(consul, { added: { 'X-Consul-Index': index } });
+      const endpoints = [{ host: '127.0.0.1', port: proxy.port }];
+      for (const root of ['', 'index/']) {
+        await using service = open(root, { endpoints });
+        await expect(readKeys(service), `index ${index}`).rejects.toMatchObject({ code: 'unreachable' });
+      }
+    }
+  });
+
   test('a consul without a leader is not believed', async () => {
     await using proxy = await proxying(consul, { added: { 'x-consul-knownleader': 'false' } });
     await using service = open('', { endpoints: [{ host: '127.0.0.1', port: proxy.port }] });

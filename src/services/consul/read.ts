@@ -92,7 +92,7 @@ interface Head {
 /** Throws `ConsulFailure` where no Consul would answer like this, or one that does not know what is up to date. */
 function readHead({ headers, endpoint }: Answer): Head {
   const index = headers['x-consul-index'];
-  if (typeof index !== 'string') throw new ConsulFailure('FOREIGN', '', endpoint);
+  if (typeof index !== 'string' || !/^[0-9]+$/.test(index)) throw new ConsulFailure('FOREIGN', '', endpoint);
   if (headers['x-consul-knownleader'] === 'false') throw new ConsulFailure('NO_LEADER', '', endpoint);
   return { index, filtered: headers['x-consul-results-filtered-by-acls'] === 'true' };
 }

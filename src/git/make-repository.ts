@@ -16,18 +16,17 @@ export async function makeRepository(root: string, branch: string): Promise<bool
   const place = join(root, `${makingPrefix}${randomBytes(8).toString('hex')}`);
   const above = await mkdir(dirname(root), { recursive: true });
   await mkdir(root, { mode: 0o700 }).catch(unlessThere);
-  try {
-    const isFirst = await makeIn(place, root, branch);
-    for (let path = dirname(root); ; path = dirname(path)) {
-      await syncDirectory(path);
-      if (above === undefined || path.length < above.length) break;
-    }
-    return isFirst;
-  } catch (thrown) {
-    // Another run that has made it clears away what this one works in.
-    if (!(await isThere(place)) && (await isThere(join(root, 'HEAD')))) return false;
-    throw thrown;
+  const isFirst = await makeIn(place, root, branch).catch(async (thrown: unknown) => {
+    // Another run that has made it clears away what this one works in, piece by piece.
+    const isTaken = !(await isThere(join(place, 'HEAD'))) && (await isThere(join(root, 'HEAD')));
+    if (!isTaken) throw thrown;
+    return false;
+  });
+  for (let path = dirname(root); ; path = dirname(path)) {
+    await syncDirectory(path);
+    if (above === undefined || path.length < above.length) break;
   }
+  return isFirst;
 }
 
 async function makeIn(place: string, root: string, branch: string): Promise<boolean> {

@@ -63,11 +63,15 @@ async function mustHaveNoLitter({ must, count }: Subject, scene: Scene, path: st
   must(litterIn(path).length === 0, `left for ever: ${litterIn(path)}`);
 }
 
-/** Unfinished files of git's and ours, locks, and what is in the temporary directory, which is the one where all is. */
+/**
+ * Unfinished files of git's and ours, locks, and what is in the temporary directory, which is the one where all is. What the
+ * git of a remote was receiving is left to that repository's own upkeep, which knows when nobody pushes.
+ */
 function litterIn(path: string): string[] {
   return readdirSync(path, { recursive: true, encoding: 'utf8' }).filter(
     (name) =>
-      /(^|\/)\.?tmp[_-]|\.lock$|\.new$|\.dead$|incoming-|\.treekeeper-|treekeeper\/(lock|scratch-[^/]*)$/.test(name) ||
-      /^(treekeeper-|.*\.new-)[^/]*$/.test(name),
+      !name.startsWith('remote.git/objects/tmp_objdir-') &&
+      (/(^|\/)\.?tmp[_-]|\.lock$|\.new$|\.dead$|incoming-|\.treekeeper-|treekeeper\/(lock|scratch-[^/]*)$/.test(name) ||
+        /^(treekeeper-|.*\.new-)[^/]*$/.test(name)),
   );
 }

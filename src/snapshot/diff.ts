@@ -7,6 +7,7 @@ import type { Oid, TreeEntry } from './objects.ts';
 import { keyAt, latin1, type Place, placeOf } from './paths.ts';
 import {
   childPlace,
+  decodeChild,
   type Entry,
   isBelow,
   nodeAt,
@@ -93,11 +94,11 @@ export async function diffSnapshots(
       return await Promise.all([open(was, before, place), open(is, after, place)]);
     const [a, b] = await Promise.all([before.source.readTree(was.tree), after.source.readTree(is.tree)]);
     // Small ones are looked at whole: what holds no node is damaged.
-    if (Math.min(a.length, b.length) <= fewEntries)
-      return await Promise.all([open(was, before, place), open(is, after, place)]);
-    const [ofA, ofB] = differingEntries(a, b);
+    const isSmall = Math.min(a.length, b.length) <= fewEntries;
+    const decode = isSmall ? decodeChild : decodePart;
+    const [ofA, ofB] = isSmall ? [a, b] : differingEntries(a, b);
     const part = (entries: readonly TreeEntry[], { source, store }: Snapshot) =>
-      decodePart(entries, source, whereIs(store, place));
+      decode(entries, source, whereIs(store, place));
     return await Promise.all([part(ofA, before), part(ofB, after)]);
   }
 
@@ -126,12 +127,11 @@ function differing(a: Directory | undefined, b: Directory | undefined): string[]
 }
 
 function sameChild(a: Child, b: Child): boolean {
-  if (a.tree !== undefined || b.tree !== undefined) return a.tree === b.tree;
-  return sameValue(a.value, b.value) && a.attributes === b.attributes;
+  return a.tree !== undefined || b.tree !== undefined ? a.tree === b.tree : sameEntry(a, b);
 }
 
 /** Whether two entries have the same value and attributes, as far as their ids tell. */
-export function sameEntry(a: Entry, b: Entry): boolean {
+export function sameEntry(a: Pick<Entry, 'value' | 'attributes'>, b: Pick<Entry, 'value' | 'attributes'>): boolean {
   return sameValue(a.value, b.value) && a.attributes === b.attributes;
 }
 

@@ -128,7 +128,16 @@ export async function openTop({ source, store, tree }: Snapshot): Promise<{ trie
 /** A child as a directory; a leaf is one without children. Throws `TreekeeperError('integrity')` on an empty directory. */
 export async function openChild(child: Child, source: ObjectSource, where: string): Promise<Directory> {
   if (child.tree === undefined) return { own: child, children: new Map() };
-  const directory = await decodeDirectory(await source.readTree(child.tree), source, where);
+  return decodeChild(await source.readTree(child.tree), source, where);
+}
+
+/** The directory of a child whose entries were read. Throws as `openChild` does. */
+export async function decodeChild(
+  entries: readonly TreeEntry[],
+  source: ObjectSource,
+  where: string,
+): Promise<Directory> {
+  const directory = await decodeDirectory(entries, source, where);
   if (directory.children.size === 0 && directory.own.value === undefined) {
     throw new TreekeeperError('integrity', `${where} is a directory that holds no node`);
   }

@@ -3,20 +3,21 @@ import type { Oid } from '../snapshot/objects.ts';
 import { readCache, writeCache } from './cache-file.ts';
 import type { Origin } from './guards.ts';
 
-const kind = 'treekeeper allowed 1';
+const kindOf = (store: string) => `treekeeper allowed 2 ${store}`;
 const nameOf = (store: string) => `allowed-${store}`;
 
 /**
- * The origin that a user allowed for a store of this tree, or `undefined`. Where it held the same as the snapshot before,
- * there is no commit that could tell of it.
+ * The origin that a user allowed for a store beside the one that `commit`, its last snapshot, was made from; `undefined` where
+ * there is none. It held the same as that snapshot, so that there is no commit that could tell of it. It only ever adds to
+ * what is accepted: where it is lost, the user is asked once more.
  */
-export async function readAllowed(repository: Repository, store: string, tree: Oid): Promise<Origin | undefined> {
-  const content = await readCache(repository, nameOf(store), kind);
-  const allowed: (Origin & { readonly tree: Oid }) | undefined = content && JSON.parse(content.toString());
-  return allowed?.tree === tree ? allowed : undefined;
+export async function readAllowed(repository: Repository, store: string, commit: Oid): Promise<Origin | undefined> {
+  const content = await readCache(repository, nameOf(store), kindOf(store));
+  const allowed: (Origin & { readonly commit: Oid }) | undefined = content && JSON.parse(content.toString());
+  return allowed?.commit === commit ? allowed : undefined;
 }
 
-/** To be called under the lock. Lost, it is asked for once more. */
-export async function writeAllowed(repository: Repository, store: string, tree: Oid, origin: Origin): Promise<void> {
-  await writeCache(repository, nameOf(store), kind, [Buffer.from(JSON.stringify({ tree, ...origin }))]);
+/** To be called under the lock. */
+export async function writeAllowed(repository: Repository, store: string, commit: Oid, origin: Origin): Promise<void> {
+  await writeCache(repository, nameOf(store), kindOf(store), [Buffer.from(JSON.stringify({ commit, ...origin }))]);
 }

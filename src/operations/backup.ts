@@ -122,10 +122,11 @@ async function attempt(
     if (isWhole) await noteRun(repository, source.store, taken.tree);
     const isKnown = prepared.seen?.tree === taken.tree;
     if (isWhole && !isKnown) await writeSeen(repository, source.store, { tree: taken.tree, trees: taken.known });
-    if (result.status === 'unchanged' && options.overridden?.size && !options.dryRun) {
+    const isAllowed = result.status === 'unchanged' && result.commit !== undefined && options.overridden?.size;
+    if (isAllowed && !options.dryRun) {
       const { cluster, source: text } = prepared.identity;
       const origin = { cluster, source: text, revision: taken.result.revision };
-      await writeAllowed(repository, source.store, taken.tree, origin);
+      await writeAllowed(repository, source.store, result.commit, origin);
     }
     if (!options.dryRun) await prepared.encryption?.remember();
     return result;
@@ -142,8 +143,8 @@ interface Prepared {
   /** What this host knows of the last snapshot, where it made it. */
   readonly seen: Seen | undefined;
   readonly identity: Identity;
-  /** Where the last snapshot was read; empty where there is none. */
-  readonly origin: Origin;
+  /** Where the last snapshot was read, and what was allowed beside that; empty where there is none. */
+  readonly origins: readonly Origin[];
   readonly sink: ReadableSink;
   /** `undefined` where nothing is to be encrypted. */
   readonly sealer: Sealer | undefined;
@@ -171,16 +172,16 @@ async function prepare(
   const cached = await readSeen(repository, store);
   const seen = cached?.tree === last?.snapshot.tree ? cached : undefined;
   const identity = await asked;
-  const allowed = last && (await readAllowed(repository, store, last.snapshot.tree));
-  const origin = allowed ?? (last ? originOf(last.trailers) : {});
-  guardIdentity(store, identity, origin, overridden);
+  const allowed = last && (await readAllowed(repository, store, last.oid));
+  const origins = last ? [originOf(last.trailers), ...(allowed ? [allowed] : [])] : [];
+  guardIdentity(store, identity, origins, overridden);
 
   const previous = last?.snapshot;
   const encryption = given ?? (await inheritedEncryption(repository, reader, tip, source, previous));
   const isSecret = encryption && (encryption.rules.length > 0 || previous?.manifest.encrypt);
   const sealerFor = (sink: ObjectSink) =>
     isSecret ? openSealer({ repository, store, encryption, sink, previous, decryptor }) : undefined;
-  const base = { tip, last, seen, identity, origin, encryption, settle: async () => {} };
+  const base = { tip, last, seen, identity, origins, encryption, settle: async () => {} };
   if (dryRun) {
     const sink = hashSink(new OidSet());
     return { ...base, sink, sealer: sealerFor(sink), writer: undefined };
@@ -211,13 +212,13 @@ async function commitTaken(
   reader: ObjectReader,
   source: BackupSource,
   taken: Taken,
-  { identity, origin, sink, settle, encryption, sealer, ...prepared }: Prepared,
+  { identity, origins, sink, settle, encryption, sealer, ...prepared }: Prepared,
   { dryRun = false, overridden = none }: BackupOptions,
 ): Promise<BackupResult> {
   const { store } = source;
   const snapshot = { store, tree: taken.tree, manifest: taken.manifest, source: sink.over(reader) };
   let { tip, last, writer } = prepared;
-  guardRevision(taken.result, identity, origin, overridden);
+  guardRevision(taken.result, identity, origins, overridden);
 
   let another: PackWriter | undefined;
   try {

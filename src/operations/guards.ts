@@ -19,7 +19,7 @@ const flags: { readonly [guard in Guard]: string } = {
 /** Below this number of nodes that are gone, only an empty service is suspicious. */
 const manyNodes = 100;
 
-/** The service that a store was read from last, as `Identity` and `Reading` told of it then. */
+/** A service that a store was read from, as `Identity` and `Reading` told of it then. */
 export interface Origin {
   readonly cluster?: string | undefined;
   readonly source?: string | undefined;
@@ -35,31 +35,33 @@ export function originOf(trailers: Trailers): Origin {
   };
 }
 
-/** Throws `TreekeeperError('guard')` where the service is not the one that the store was read from. */
-export function guardIdentity(store: string, identity: Identity, last: Origin, overridden: ReadonlySet<Guard>): void {
-  const { cluster, source } = last;
-  if (
-    cluster === undefined ||
-    identity.cluster === undefined ||
-    cluster === identity.cluster ||
-    overridden.has('other-source')
-  )
-    return;
-  refuse('other-source', `the store ${store} was made from ${cluster} (${source}), and this is ${identity.cluster}`);
-}
-
-/** Throws `TreekeeperError('guard')` where the service's revision is lower than it was. */
-export function guardRevision(
-  { revision }: Reading,
-  identity: Identity,
-  last: Origin,
+/**
+ * Throws `TreekeeperError('guard')` where the service is none of those that the store may be read from: the one that its last
+ * snapshot was made from, which comes first, and any that was allowed beside it.
+ */
+export function guardIdentity(
+  store: string,
+  { cluster }: Identity,
+  origins: readonly Origin[],
   overridden: ReadonlySet<Guard>,
 ): void {
-  const known = last.revision;
-  if (known === undefined || revision === undefined || overridden.has('older-source')) return;
-  if (last.cluster !== identity.cluster || !isNumber(known) || !isNumber(revision) || BigInt(revision) >= BigInt(known))
-    return;
-  refuse('older-source', `the service is at revision ${revision}, and the last snapshot was made at ${known}`);
+  const [last] = origins;
+  if (last?.cluster === undefined || cluster === undefined || overridden.has('other-source')) return;
+  if (origins.some((origin) => origin.cluster === cluster)) return;
+  refuse('other-source', `the store ${store} was made from ${last.cluster} (${last.source}), and this is ${cluster}`);
+}
+
+/** Throws `TreekeeperError('guard')` where the service's revision is lower than it was, in all that is known of it. */
+export function guardRevision(
+  { revision }: Reading,
+  { cluster }: Identity,
+  origins: readonly Origin[],
+  overridden: ReadonlySet<Guard>,
+): void {
+  const [last, ...others] = origins.filter((origin) => origin.cluster === cluster);
+  if (!last || overridden.has('older-source')) return;
+  if (![last, ...others].every((origin) => isOlder(revision, origin.revision))) return;
+  refuse('older-source', `the service is at revision ${revision}, and the last snapshot was made at ${last.revision}`);
 }
 
 /**
@@ -83,6 +85,8 @@ function refuse(guard: Guard, fact: string): never {
   });
 }
 
-function isNumber(text: string): boolean {
-  return /^\d+$/.test(text);
+/** Of what is no number, nobody can tell. */
+function isOlder(revision: string | undefined, known: string | undefined): boolean {
+  const areNumbers = [revision, known].every((text) => text !== undefined && /^\d+$/.test(text));
+  return areNumbers && BigInt(revision ?? 0) < BigInt(known ?? 0);
 }

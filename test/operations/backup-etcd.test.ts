@@ -143,6 +143,10 @@ describe('etcd', () => {
     expect((await take(other, { overridden: new Set(['other-source']) })).status).toBe('unchanged');
     // Nothing was committed, and yet it is known from then on.
     expect((await take(other)).status).toBe('unchanged');
+    // The snapshot still is that of the first one as well, until there is a new one.
+    expect((await take(etcd)).status).toBe('unchanged');
+    await other.ctl('put', '/app/x', '1');
+    expect((await take(other)).status).toBe('created');
     await expect(take(etcd)).rejects.toMatchObject({ code: 'guard' });
   });
 

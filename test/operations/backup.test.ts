@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readBranch } from '../../src/git/refs.ts';
 import { openRepository } from '../../src/git/repository.ts';
 import { backup } from '../../src/operations/backup.ts';
 import { contentDigest } from '../../src/operations/content-digest.ts';
+import type { Guard } from '../../src/operations/guards.ts';
 import { openForBackup } from '../../src/operations/open.ts';
 import { readSeen, writeSeen } from '../../src/operations/seen.ts';
 import { openDir } from '../../src/services/dir.ts';
@@ -13,7 +14,7 @@ import type { ReadEvent, Service, Unreadable } from '../../src/services/service.
 import { encodeJson } from '../../src/snapshot/attributes.ts';
 import type { Node } from '../../src/snapshot/node.ts';
 import { temporaryDirectory } from '../servers/process.ts';
-import { withUnreadable } from './faulty-services.ts';
+import { withOrigin, withUnreadable } from './faulty-services.ts';
 import { keysIn, node, policy } from './snapshots.ts';
 
 test('what cannot be read stands as it was, and the commit says so', async () => {
@@ -104,6 +105,51 @@ test('a read that breaks off makes no commit', async () => {
     code: 'unreachable',
   });
   expect(await readBranch(repository)).toBe(before);
+});
+
+test('a source that is allowed where nothing changed is so for that snapshot of that store, and beside its own', async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const live = join(path, 'live');
+  mkdirSync(live);
+  const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
+  const take = async (cluster: string | undefined, revision: number, flag?: Guard, store = 's') => {
+    const service = withOrigin(openDir({ path: live }), cluster, revision);
+    return (await backup(repository, { store, service, policy }, { overridden: new Set(flag && [flag]) })).status;
+  };
+  const write = (value: string) => writeFileSync(join(live, 'f'), value);
+  const refused = { code: 'guard' };
+  write('one');
+  expect(await take('a', 100)).toBe('created');
+  await expect(take('b', 5)).rejects.toMatchObject(refused);
+  expect(await take('b', 5, 'other-source')).toBe('unchanged');
+  expect(await take('b', 5)).toBe('unchanged');
+  await expect(take('b', 4)).rejects.toMatchObject(refused);
+  // Without what is kept of it, this would be accepted too: it never takes anything away.
+  expect(await take('a', 100)).toBe('unchanged');
+  await expect(take('a', 99)).rejects.toMatchObject(refused);
+  expect(await take('a', 5, 'older-source')).toBe('unchanged');
+  expect(await take('a', 5)).toBe('unchanged');
+  await expect(take('a', 4)).rejects.toMatchObject(refused);
+  await expect(take('b', 5)).rejects.toMatchObject(refused);
+
+  // The same tree again, in another snapshot.
+  expect(await take('b', 5, 'other-source')).toBe('unchanged');
+  write('two');
+  expect(await take('b', 6)).toBe('created');
+  write('one');
+  expect(await take('b', 900)).toBe('created');
+  await expect(take('b', 6)).rejects.toMatchObject(refused);
+  await expect(take('a', 900)).rejects.toMatchObject(refused);
+
+  // A flag that was not needed, of a service that does not tell which it is.
+  expect(await take(undefined, 7, 'mass-removal')).toBe('unchanged');
+  await expect(take('a', 900)).rejects.toMatchObject(refused);
+
+  expect(await take('b', 900, undefined, 'twin')).toBe('created');
+  expect(await take('a', 1, 'other-source', 'twin')).toBe('unchanged');
+  cpSync(join(repository.gitDir, 'treekeeper/allowed-twin'), join(repository.gitDir, 'treekeeper/allowed-s'));
+  await expect(take('a', 1)).rejects.toMatchObject(refused);
 });
 
 test('objects of an abandoned or unchanged run never reach the repository, however large it was', async () => {

@@ -25,6 +25,18 @@ export function withUnreadable(service: Service, hidden: readonly Unreadable[]):
   };
 }
 
+/** The service, as one of a cluster at a revision. */
+export function withOrigin(service: Service, cluster: string | undefined, revision: number): Service {
+  return {
+    ...service,
+    identity: async () => ({ ...(await service.identity()), cluster }),
+    async *read(options) {
+      for await (const event of service.read(options))
+        yield event.type === 'end' ? { ...event, revision: `${revision}` } : event;
+    },
+  };
+}
+
 /**
  * What befalls one node of a read. `vanished`: it is deleted before it is read. `no rights` and `garbled`: it cannot be
  * read. Where nodes have children, those share the first two. `timeout`, `cut`: the read ends there, with an error or

@@ -12,17 +12,18 @@ export interface LastRun {
   readonly time: number;
 }
 
-const kind = 'treekeeper run 1';
+/** Two stores may have the same tree: what was found of one says nothing of the other. */
+const kindOf = (store: string) => `treekeeper run 2 ${store}`;
 const nameOf = (store: string) => `run-${store}`;
 
 /** To be called under the lock. */
 export function noteRun(repository: Repository, store: string, tree: Oid): Promise<void> {
   const time = Math.floor(Date.now() / 1000);
-  return writeCache(repository, nameOf(store), kind, [Buffer.from(JSON.stringify({ tree, time }))]);
+  return writeCache(repository, nameOf(store), kindOf(store), [Buffer.from(JSON.stringify({ tree, time }))]);
 }
 
 export async function readRun(repository: Repository, store: string): Promise<LastRun | undefined> {
-  const content = await readCache(repository, nameOf(store), kind);
+  const content = await readCache(repository, nameOf(store), kindOf(store));
   // Its checksum proves that it is what was written.
   return content && JSON.parse(content.toString());
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { treekeeper } from './run.ts';
@@ -52,6 +52,19 @@ test('the age that counts is the time since a backup last found the store to be 
   expect([code, store.problems]).toEqual([0, []]);
   expect(Date.parse(store.confirmed) - Date.parse(store.time)).toBeGreaterThan(threeHours - 60_000);
   expect((await run('status')).stdout).toMatch(/snapshot [0-9a-f]{10}, 3 h( \d+ s)? old, found unchanged \d+ s ago/);
+});
+
+test('what was found of one store says nothing of another that has the same nodes', async () => {
+  await using space = await monitored();
+  const { path, run, status, rewrite } = space;
+  await run('backup', 'dir:live', '--store', 'twin');
+  rewrite((message) => message, Date.now() - threeHours);
+  expect((await run('backup', 'live')).stdout).toContain('no change');
+  const note = (store: string) => join(path, 'snapshots.git/treekeeper', `run-${store}`);
+  cpSync(note('live'), note('twin'));
+  const [code, stores] = await status('--max-age', '1h');
+  expect(code).toBe(3);
+  expect(stores.slice(0, 2)).toMatchObject([{ problems: [] }, { problems: ['is older than 1 h'] }]);
 });
 
 test('a snapshot that is incomplete, and a store that was never backed up, are told', async () => {

@@ -1,7 +1,7 @@
 import type { ReadEvent, ReadOptions, Service } from '../../src/services/service.ts';
 import { openAcl } from '../../src/services/zookeeper/acl.ts';
 import { codes, isFailure } from '../../src/services/zookeeper/failure.ts';
-import { juteWriter } from '../../src/services/zookeeper/jute.ts';
+import type { JuteWriter } from '../../src/services/zookeeper/jute.ts';
 import { encodeCreate, opCodes } from '../../src/services/zookeeper/records.ts';
 import type { Session } from '../../src/services/zookeeper/session.ts';
 import type { Node } from '../../src/snapshot/node.ts';
@@ -33,29 +33,31 @@ export async function readAll(service: Service, options: ReadOptions = {}) {
   return { nodes, unreadable, end: end as Extract<ReadEvent, { type: 'end' }> };
 }
 
+/** One request whose answer says nothing but that it was done. */
+export function call(session: Session, op: number, encode: (writer: JuteWriter) => void): Promise<void> {
+  return session.call({ op, encode, decode: () => {}, repeatable: false }, undefined);
+}
+
 /** A node that goes with the session. The driver never makes one. */
 export function createEphemeral(session: Session, path: string, data = Buffer.from('held')): Promise<void> {
-  const request = encodeCreate({ path, data, acl: openAcl });
-  request.writeInt32BE(1, request.length - 4);
-  return session.call(opCodes.create, request, () => {}, false);
+  return call(session, opCodes.create, (writer) => encodeCreate(writer, { path, data, acl: openAcl }, 1));
 }
 
 /** Deletes a node, whatever its version. The driver never does. */
 export function remove(session: Session, path: string): Promise<void> {
-  return session.call(2, juteWriter().string(path).int(-1).finish(), () => {}, false);
+  return call(session, 2, (writer) => writer.string(path).int(-1));
 }
 
 /** Changes the data of a node, or creates it, whatever others do meanwhile. The driver never does the first. */
 export async function putNode(session: Session, path: string, data: Buffer): Promise<void> {
   for (;;) {
     try {
-      return await session.call(5, juteWriter().string(path).buffer(data).int(-1).finish(), () => {}, false);
+      return await call(session, 5, (writer) => writer.string(path).buffer(data).int(-1));
     } catch (thrown) {
       if (!isFailure(thrown, codes.noNode)) throw thrown;
     }
     try {
-      const request = encodeCreate({ path, data, acl: openAcl });
-      return await session.call(opCodes.create, request, () => {}, false);
+      return await call(session, opCodes.create, (writer) => encodeCreate(writer, { path, data, acl: openAcl }));
     } catch (thrown) {
       if (!isFailure(thrown, codes.nodeExists)) throw thrown;
     }

@@ -2,7 +2,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import type { Endpoint } from '../../src/services/address.ts';
 import { codes } from '../../src/services/zookeeper/failure.ts';
 import { frameReader } from '../../src/services/zookeeper/frames.ts';
-import { juteWriter } from '../../src/services/zookeeper/jute.ts';
+import { JuteWriter } from '../../src/services/zookeeper/jute.ts';
 import { opCodes } from '../../src/services/zookeeper/records.ts';
 import { served } from './consul-nodes.ts';
 
@@ -19,9 +19,10 @@ export async function startOldZookeeper(target: Endpoint): Promise<AsyncDisposab
       const isCall = isGreeted;
       isGreeted = true;
       if (isCall && unknown.includes(frame.readInt32BE(4))) {
-        const answer = juteWriter().int(frame.readInt32BE(0)).long(0n).int(codes.unimplemented).finish();
-        client.end(Buffer.concat([juteWriter().int(answer.length).finish(), answer]));
-      } else upstream.write(Buffer.concat([juteWriter().int(frame.length).finish(), frame]));
+        const xid = frame.readInt32BE(0);
+        const refusal = (writer: JuteWriter) => void writer.int(xid).long(0n).int(codes.unimplemented);
+        client.end(new JuteWriter().frame(refusal).finish());
+      } else upstream.write(new JuteWriter().buffer(frame).finish());
     });
     client.on('data', pass);
     upstream.on('data', (chunk) => client.writable && client.write(chunk));

@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { juteReader, juteWriter } from '../../src/services/zookeeper/jute.ts';
+import { JuteReader, JuteWriter } from '../../src/services/zookeeper/jute.ts';
+import { decodeNodeRecord } from '../../src/services/zookeeper/node-record.ts';
 import {
   decodeAcl,
   decodeChildren,
   decodeConnectResponse,
-  decodeData,
   decodeMulti,
   decodeReplyHeader,
   decodeStat,
   decodeWatchEvent,
   encodeAcl,
-  encodeMulti,
+  encodeMultiEnd,
+  encodeOp,
   encodeStat,
 } from '../../src/services/zookeeper/records.ts';
 
@@ -37,7 +38,7 @@ const stat = fc.record({
 test('whatever is written comes back, field by field, and nothing is left over', () => {
   fc.assert(
     fc.property(int, long, fc.boolean(), data, text, (a, b, c, d, e) => {
-      const reader = juteReader(juteWriter().int(a).long(b).bool(c).buffer(d).string(e).finish());
+      const reader = new JuteReader(new JuteWriter().int(a).long(b).bool(c).buffer(d).string(e).finish());
       expect([reader.int(), reader.long(), reader.bool(), reader.buffer(), reader.string()]).toEqual([a, b, c, d, e]);
       expect(reader.remaining).toBe(0);
     }),
@@ -45,7 +46,7 @@ test('whatever is written comes back, field by field, and nothing is left over',
 });
 
 test('null, empty and absent strings and buffers', () => {
-  const reader = juteReader(juteWriter().buffer(null).buffer(new Uint8Array()).buffer(null).finish());
+  const reader = new JuteReader(new JuteWriter().buffer(null).buffer(new Uint8Array()).buffer(null).finish());
   expect(reader.buffer()).toBeNull();
   expect(reader.buffer()).toEqual(Buffer.alloc(0));
   expect(reader.string()).toBe('');
@@ -55,12 +56,38 @@ test('a stat and an ACL come back as they were', () => {
   const acl = fc.array(fc.record({ perms: int, scheme: text, id: text }), { maxLength: 5 });
   fc.assert(
     fc.property(stat, acl, (itsStat, itsAcl) => {
-      const writer = juteWriter();
+      const writer = new JuteWriter();
       encodeStat(writer, itsStat);
       encodeAcl(writer, itsAcl);
-      const reader = juteReader(writer.finish());
+      const reader = new JuteReader(writer.finish());
       expect(decodeStat(reader)).toEqual(itsStat);
       expect(decodeAcl(reader)).toEqual(itsAcl);
+    }),
+  );
+});
+
+test('what is kept of an answer about a node tells what it held', () => {
+  fc.assert(
+    fc.property(data, stat, stat, (itsData, its, other) => {
+      const recordOf = (one: typeof its) => {
+        const writer = new JuteWriter().buffer(itsData);
+        encodeStat(writer, one);
+        const reader = new JuteReader(writer.bool(true).finish());
+        const record = decodeNodeRecord(reader);
+        expect(reader.remaining).toBe(1);
+        return record;
+      };
+      const record = recordOf(its);
+      expect(record.data).toEqual(itsData);
+      expect(record.stat).toEqual(its);
+      expect(record.isEphemeral).toBe(its.ephemeralOwner !== 0n);
+      expect(record.hasChildren).toBe(its.numChildren !== 0);
+      for (const name of ['czxid', 'mzxid', 'aversion', 'pzxid', 'mtime'] as const) {
+        const changed = recordOf({ ...its, [name]: other[name] });
+        const isEqual = its[name] === other[name];
+        expect(record.isSameAs(changed)).toBe(isEqual || name === 'pzxid' || name === 'mtime');
+        expect(record.hasSameChildrenAs(changed)).toBe(isEqual || name !== 'pzxid');
+      }
     }),
   );
 });
@@ -72,10 +99,14 @@ test('many answers in one frame come back in order, errors among them', () => {
   );
   fc.assert(
     fc.property(fc.array(answer, { maxLength: 20 }), (answers) => {
-      const body = ({ op, error, request }: (typeof answers)[number]) =>
-        op === -1 ? juteWriter().int(error).finish() : juteWriter().buffer(request).finish();
-      const frame = encodeMulti(answers.map((one) => ({ op: one.op, request: body(one) })));
-      const decoded = decodeMulti(juteReader(frame), (reader) => reader.buffer());
+      const writer = new JuteWriter();
+      for (const { op, error, request } of answers) {
+        encodeOp(writer, op);
+        if (op === -1) writer.int(error);
+        else writer.buffer(request);
+      }
+      encodeMultiEnd(writer);
+      const decoded = decodeMulti(new JuteReader(writer.finish()), (reader) => reader.buffer());
       expect(decoded).toEqual(
         answers.map(({ op, error, request }) =>
           op === -1 ? { error, answer: undefined } : { error: 0, answer: request },
@@ -87,21 +118,21 @@ test('many answers in one frame come back in order, errors among them', () => {
 
 test('an answer that is cut off anywhere, or is noise, is a RangeError and never half of an answer', () => {
   const decoders = [
-    (frame: Buffer) => decodeData(juteReader(frame)),
-    (frame: Buffer) => decodeChildren(juteReader(frame)),
-    (frame: Buffer) => decodeAcl(juteReader(frame)),
-    (frame: Buffer) => decodeReplyHeader(juteReader(frame)),
-    (frame: Buffer) => decodeWatchEvent(juteReader(frame)),
-    (frame: Buffer) => decodeMulti(juteReader(frame), decodeData),
+    (frame: Buffer) => decodeNodeRecord(new JuteReader(frame)),
+    (frame: Buffer) => decodeChildren(new JuteReader(frame)),
+    (frame: Buffer) => decodeAcl(new JuteReader(frame)),
+    (frame: Buffer) => decodeReplyHeader(new JuteReader(frame)),
+    (frame: Buffer) => decodeWatchEvent(new JuteReader(frame)),
+    (frame: Buffer) => decodeMulti(new JuteReader(frame), decodeNodeRecord),
     (frame: Buffer) => decodeConnectResponse(frame),
   ];
   const whole = (() => {
-    const writer = juteWriter().buffer(Buffer.from('value'));
+    const writer = new JuteWriter().buffer(Buffer.from('value'));
     encodeStat(writer, fc.sample(stat, { numRuns: 1, seed: 1 })[0] as Parameters<typeof encodeStat>[1]);
     return writer.finish();
   })();
   for (let length = 0; length < whole.length; length++) {
-    expect(() => decodeData(juteReader(whole.subarray(0, length)))).toThrow(RangeError);
+    expect(() => decodeNodeRecord(new JuteReader(whole.subarray(0, length)))).toThrow(RangeError);
   }
   fc.assert(
     fc.property(bytes, fc.constantFrom(...decoders), (noise, decode) => {

@@ -26,10 +26,13 @@ describe('sessions', () => {
       // By now the session knows that its connection is gone: these wait for the next one.
       const creating = ['/a', '/b'].map((path) =>
         session.call(
-          opCodes.create,
-          encodeCreate({ path, data: null, acl: openAcl }),
-          (reader) => reader.string(),
-          false,
+          {
+            op: opCodes.create,
+            encode: encodeCreate,
+            decode: (reader) => reader.string(),
+            repeatable: false,
+          },
+          { path, data: null, acl: openAcl },
         ),
       );
       proxy.unblock();

@@ -7,6 +7,7 @@ import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
 import { describeWith, withoutTests } from '../servers/binaries.ts';
 import { hasZookeeper, startZookeeper, type Zookeeper } from '../servers/zookeeper.ts';
+import { call } from './zookeeper-nodes.ts';
 import { openWitness, type Witness, witnessProblem } from './zookeeper-witness.ts';
 
 const problem = await witnessProblem();
@@ -91,8 +92,8 @@ describe("Apache's client as a witness", () => {
     try {
       const acl = [{ perms: 31, scheme: 'world', id: 'anyone' }];
       const creation = (path: string) => ({ path, data: Buffer.from('1'), acl });
-      await session.call(opCodes.createContainer, encodeCreate(creation('/container'), 4), () => {}, false);
-      await session.call(opCodes.createTtl, encodeCreateTtl(creation('/ttl'), 86_400_000n), () => {}, false);
+      await call(session, opCodes.createContainer, (writer) => encodeCreate(writer, creation('/container'), 4));
+      await call(session, opCodes.createTtl, (writer) => encodeCreateTtl(writer, creation('/ttl'), 86_400_000n));
       for (const path of ['/container', '/ttl']) {
         const { owner, data } = await witness.get(path);
         expect(data.toString()).toBe('1');
@@ -120,7 +121,7 @@ describe("Apache's client as a witness", () => {
       if (events.length === 3) told();
     });
     try {
-      await session.call(opCodes.addWatch, encodeAddWatch('/watched', 1), () => {}, false);
+      await call(session, opCodes.addWatch, (writer) => encodeAddWatch(writer, '/watched', 1));
       await witness.create('/watched/a', Buffer.from('1'), 0);
       await witness.set('/watched/a', Buffer.from('2'));
       await witness.remove('/watched/a');

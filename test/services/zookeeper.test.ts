@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digestId } from '../../src/services/zookeeper/acl.ts';
 import { pipelinedReads, readAcls } from '../../src/services/zookeeper/reads.ts';
+import { decodeAcl } from '../../src/services/zookeeper/records.ts';
 import { openSession, type ZookeeperAddress } from '../../src/services/zookeeper/session.ts';
 import { openZookeeper } from '../../src/services/zookeeper.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
@@ -32,7 +33,10 @@ describe('one server', () => {
   const witness = async (path: string) => {
     const session = openSession(zookeeper.address);
     try {
-      const [[found], [itsAcl]] = await Promise.all([pipelinedReads.data(session, [path]), readAcls(session, [path])]);
+      const [[found], [itsAcl]] = await Promise.all([
+        pipelinedReads.data(session, [path]),
+        readAcls(session, [path], decodeAcl),
+      ]);
       return { data: found?.answer?.data, stat: found?.answer?.stat, acl: itsAcl?.answer };
     } finally {
       await session.close();

@@ -1,14 +1,17 @@
 import type { Outcome } from '../service.ts';
 import { decodeText, isSameAcl } from './acl.ts';
+import type { Operation } from './calls.ts';
 import { codes, isFailure, textOf, ZookeeperFailure } from './failure.ts';
 import { parentPath } from './paths.ts';
 import { pipelinedReads, type Reads, readAcls } from './reads.ts';
 import {
   type AclEntry,
   type Creation,
+  decodeAcl,
   decodeMulti,
   encodeCreate,
-  encodeMulti,
+  encodeMultiEnd,
+  encodeOp,
   opCodes,
   type Result,
 } from './records.ts';
@@ -70,18 +73,29 @@ function split(planned: readonly Planned[]): Planned[][] {
   return batches;
 }
 
+const createTogether: Operation<readonly Planned[], Result<string>[]> = {
+  op: opCodes.multi,
+  encode(writer, batch) {
+    for (const node of batch) encodeCreate(encodeOp(writer, opCodes.create), node);
+    encodeMultiEnd(writer);
+  },
+  decode: (reader) => decodeMulti(reader, () => reader.string()),
+  repeatable: false,
+};
+
+const create: Operation<Planned, void> = {
+  op: opCodes.create,
+  encode: encodeCreate,
+  decode: () => {},
+  repeatable: false,
+};
+
 /** `created`, or why all of it was rolled back; `lost` where nobody knows. */
 type Sent = 'created' | 'refused' | 'lost';
 
 async function sendTogether(session: Session, batch: readonly Planned[]): Promise<Sent> {
-  const ops = batch.map((node) => ({ op: opCodes.create, request: encodeCreate(node) }));
   try {
-    const results: Result<string>[] = await session.call(
-      opCodes.multi,
-      encodeMulti(ops),
-      (reader) => decodeMulti(reader, () => reader.string()),
-      false,
-    );
+    const results = await session.call(createTogether, batch);
     return results.length === batch.length && results.every(({ error }) => error === codes.ok) ? 'created' : 'refused';
   } catch (thrown) {
     if (isFailure(thrown, codes.lost)) return 'lost';
@@ -123,7 +137,7 @@ async function createAlone(
   onLost: (reason: ZookeeperFailure) => number = ({ code }) => code,
 ): Promise<number> {
   try {
-    await session.call(opCodes.create, encodeCreate(node), () => {}, false);
+    await session.call(create, node);
     return codes.ok;
   } catch (thrown) {
     if (isFailure(thrown, codes.lost)) return onLost(thrown);
@@ -179,13 +193,13 @@ async function compare(
   mayBeOurs: boolean,
 ): Promise<Outcome[]> {
   const paths = existing.map(({ path }) => path);
-  const [found, acls] = await Promise.all([reads.data(session, paths), readAcls(session, paths)]);
+  const [found, acls] = await Promise.all([reads.data(session, paths), readAcls(session, paths, decodeAcl)]);
   return existing.map(({ data, acl, finalAcl }, index): Outcome => {
     const there = found[index]?.answer;
     const itsAcl = acls[index]?.answer;
     if (!there || !itsAcl) return { status: 'failed', reason: 'it exists, and may not be read' };
-    const hasSameData =
-      data === null || there.data === null ? data === there.data : Buffer.compare(data, there.data) === 0;
+    const its = there.data;
+    const hasSameData = data === null || its === null ? data === its : Buffer.compare(data, its) === 0;
     if (mayBeOurs && hasSameData && isOurs(itsAcl, acl)) return { status: 'created' };
     return { status: 'exists', same: hasSameData && isSameAcl(itsAcl, finalAcl) };
   });

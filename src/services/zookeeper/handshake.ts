@@ -1,5 +1,5 @@
 import { codes, silence, strange, ZookeeperFailure } from './failure.ts';
-import { juteReader, juteWriter } from './jute.ts';
+import { JuteReader, JuteWriter } from './jute.ts';
 import type { Link } from './link.ts';
 import { decodeConnectResponse, decodeReplyHeader, encodeAuth, encodeConnectRequest, opCodes } from './records.ts';
 
@@ -62,11 +62,15 @@ export function shakeHands(
       finish(session);
       return;
     }
-    const digest = encodeAuth('digest', Buffer.from(`${user}:${credentials.password ?? ''}`));
-    link.send([Buffer.concat([juteWriter().int(-4).int(opCodes.auth).finish(), digest])]);
+    const digest = Buffer.from(`${user}:${credentials.password ?? ''}`);
+    send((writer) => encodeAuth(writer.int(-4).int(opCodes.auth), 'digest', digest));
   }
 
-  link.send([encodeConnectRequest({ lastZxidSeen: zxid, timeout: wanted, sessionId: id, password })]);
+  function send(write: (writer: JuteWriter) => void): void {
+    link.send(new JuteWriter().frame(write).finish());
+  }
+
+  send((writer) => encodeConnectRequest(writer, { lastZxidSeen: zxid, timeout: wanted, sessionId: id, password }));
   return {
     done: promise,
     fail,
@@ -75,7 +79,7 @@ export function shakeHands(
         connected(frame);
         return;
       }
-      const { xid, error } = decodeReplyHeader(juteReader(frame));
+      const { xid, error } = decodeReplyHeader(new JuteReader(frame));
       // A session that goes on may be told of its watches first.
       if (xid !== -4) return;
       if (error === codes.ok) finish(session);

@@ -1,112 +1,134 @@
 /*
  * Jute, the encoding of ZooKeeper's protocol: big-endian, strings and buffers behind a length, -1 for null. Strings are
- * handled as one character per byte, since a path is bytes to everybody else here.
+ * handled as one character per byte, since a path is bytes to everybody else here. Classes, since there is a reader for
+ * every answer: an object with functions of its own costs ten times as much memory.
  */
 
-/** Writes one record. Every method answers the writer, so that a record reads as its fields. */
-export interface JuteWriter {
-  int(value: number): JuteWriter;
-  long(value: bigint): JuteWriter;
-  bool(value: boolean): JuteWriter;
-  buffer(value: Uint8Array | null): JuteWriter;
-  /** One character per byte. */
-  string(value: string): JuteWriter;
-  /** What was written, as a copy of its own. */
-  finish(): Buffer;
-}
+/** Writes records. Every method answers the writer, so that a record reads as its fields. */
+export class JuteWriter {
+  #bytes = Buffer.allocUnsafe(256);
+  #at = 0;
 
-export function juteWriter(): JuteWriter {
-  let bytes = Buffer.allocUnsafe(128);
-  let at = 0;
-
-  function reserve(size: number): number {
-    if (at + size > bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(bytes.length * 2, at + size));
-      bytes.copy(larger, 0, 0, at);
-      bytes = larger;
-    }
-    at += size;
-    return at - size;
+  /** So many bytes were written. */
+  get size(): number {
+    return this.#at;
   }
 
-  const writer: JuteWriter = {
-    int(value) {
-      const start = reserve(4);
-      bytes.writeInt32BE(value, start);
-      return writer;
-    },
-    long(value) {
-      const start = reserve(8);
-      bytes.writeBigInt64BE(BigInt.asIntN(64, value), start);
-      return writer;
-    },
-    bool(value) {
-      const start = reserve(1);
-      bytes[start] = value ? 1 : 0;
-      return writer;
-    },
-    buffer(value) {
-      if (value === null) return writer.int(-1);
-      const start = reserve(4 + value.length);
-      bytes.writeInt32BE(value.length, start);
-      bytes.set(value, start + 4);
-      return writer;
-    },
-    string(value) {
-      const start = reserve(4 + value.length);
-      bytes.writeInt32BE(value.length, start);
-      bytes.write(value, start + 4, 'latin1');
-      return writer;
-    },
-    finish: () => Buffer.from(bytes.subarray(0, at)),
-  };
-  return writer;
+  int(value: number): this {
+    const start = this.#reserve(4);
+    this.#bytes.writeInt32BE(value, start);
+    return this;
+  }
+
+  long(value: bigint): this {
+    const start = this.#reserve(8);
+    this.#bytes.writeBigInt64BE(BigInt.asIntN(64, value), start);
+    return this;
+  }
+
+  bool(value: boolean): this {
+    const start = this.#reserve(1);
+    this.#bytes[start] = value ? 1 : 0;
+    return this;
+  }
+
+  buffer(value: Uint8Array | null): this {
+    if (value === null) return this.int(-1);
+    const start = this.#reserve(4 + value.length);
+    this.#bytes.writeInt32BE(value.length, start);
+    this.#bytes.set(value, start + 4);
+    return this;
+  }
+
+  /** One character per byte. */
+  string(value: string): this {
+    const start = this.#reserve(4 + value.length);
+    this.#bytes.writeInt32BE(value.length, start);
+    this.#bytes.write(value, start + 4, 'latin1');
+    return this;
+  }
+
+  /** A frame of the protocol: what `write` writes, behind its length. */
+  frame(write: (writer: this) => void): this {
+    const start = this.#reserve(4);
+    write(this);
+    this.#bytes.writeInt32BE(this.#at - start - 4, start);
+    return this;
+  }
+
+  /** What was written. The writer is done with then. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  #reserve(size: number): number {
+    const start = this.#at;
+    this.#at += size;
+    if (this.#at > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at));
+      this.#bytes.copy(larger, 0, 0, start);
+      this.#bytes = larger;
+    }
+    return start;
+  }
 }
 
 /** Reads one record. Throws `RangeError` where it is shorter than its fields say. */
-export interface JuteReader {
-  int(): number;
-  long(): bigint;
-  bool(): boolean;
-  /** A view into what is read. */
-  buffer(): Buffer | null;
-  string(): string;
-  /** The next bytes, as a view. */
-  bytes(length: number): Buffer;
-  readonly remaining: number;
-}
+export class JuteReader {
+  readonly #source: Buffer;
+  #at = 0;
 
-export function juteReader(source: Buffer): JuteReader {
-  let at = 0;
-
-  function take(size: number): number {
-    if (size < 0 || at + size > source.length) throw new RangeError('the record is cut off');
-    at += size;
-    return at - size;
+  constructor(source: Buffer) {
+    this.#source = source;
   }
 
-  const reader: JuteReader = {
-    int: () => source.readInt32BE(take(4)),
-    long: () => source.readBigInt64BE(take(8)),
-    bool: () => source[take(1)] !== 0,
-    buffer() {
-      const length = reader.int();
-      return length === -1 ? null : reader.bytes(length);
-    },
-    string() {
-      const length = reader.int();
-      // The Java server writes a null string as the empty one; its C client reads -1 as empty too.
-      if (length === -1) return '';
-      const start = take(length);
-      return source.toString('latin1', start, start + length);
-    },
-    bytes(length) {
-      const start = take(length);
-      return source.subarray(start, start + length);
-    },
-    get remaining() {
-      return source.length - at;
-    },
-  };
-  return reader;
+  get remaining(): number {
+    return this.#source.length - this.#at;
+  }
+
+  int(): number {
+    return this.#source.readInt32BE(this.#take(4));
+  }
+
+  /** What `int` would answer, which still can. */
+  get nextInt(): number {
+    const next = this.int();
+    this.#at -= 4;
+    return next;
+  }
+
+  long(): bigint {
+    return this.#source.readBigInt64BE(this.#take(8));
+  }
+
+  bool(): boolean {
+    return this.#source[this.#take(1)] !== 0;
+  }
+
+  /** A view into what is read. */
+  buffer(): Buffer | null {
+    const length = this.int();
+    return length === -1 ? null : this.bytes(length);
+  }
+
+  string(): string {
+    const length = this.int();
+    // The Java server writes a null string as the empty one; its C client reads -1 as empty too.
+    if (length === -1) return '';
+    const start = this.#take(length);
+    return this.#source.toString('latin1', start, start + length);
+  }
+
+  /** The next bytes, as a view. */
+  bytes(length: number): Buffer {
+    const start = this.#take(length);
+    return this.#source.subarray(start, start + length);
+  }
+
+  #take(size: number): number {
+    const start = this.#at;
+    if (size < 0 || start + size > this.#source.length) throw new RangeError('the record is cut off');
+    this.#at += size;
+    return start;
+  }
 }

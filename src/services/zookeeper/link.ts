@@ -15,8 +15,8 @@ export interface Tls {
 /** One connection to one server. It says nothing by itself. */
 export interface Link {
   readonly endpoint: string;
-  /** Sends records, each as a frame of its own. */
-  send(records: readonly Buffer[]): void;
+  /** Sends one or more frames. */
+  send(frames: Buffer): void;
   /** Ends it at once. `closed` is called with the reason, where there is one. */
   destroy(reason?: ZookeeperFailure): void;
 }
@@ -48,7 +48,7 @@ export function openLink(endpoint: Endpoint, tls: Tls | undefined, timeout: numb
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       isOpen = true;
       clearTimeout(timer);
-      resolve({ endpoint: name, destroy, send: (records) => socket.write(framed(records)) });
+      resolve({ endpoint: name, destroy, send: (frames) => socket.write(frames) });
     });
     socket.on('data', (chunk) => {
       events.heard();
@@ -82,15 +82,4 @@ function open({ host, port }: Endpoint, tls: Tls | undefined): Socket {
     ...(serverName !== undefined && { servername: serverName }),
     ...(serverName === undefined && !isIP(host) && { servername: host }),
   });
-}
-
-function framed(records: readonly Buffer[]): Buffer {
-  const size = records.reduce((sum, { length }) => sum + 4 + length, 0);
-  const bytes = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const record of records) {
-    at = bytes.writeInt32BE(record.length, at);
-    at += record.copy(bytes, at);
-  }
-  return bytes;
 }

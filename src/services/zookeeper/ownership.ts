@@ -36,7 +36,10 @@ export async function askOwnership(address: ZookeeperAddress): Promise<Ownership
 async function whoAmI(address: ZookeeperAddress): Promise<{ readonly scheme: string; readonly user: string }[]> {
   const session = openSession(address);
   try {
-    return await session.call(opCodes.whoAmI, Buffer.alloc(0), decodeWhoAmI, true);
+    return await session.call(
+      { op: opCodes.whoAmI, encode: () => {}, decode: decodeWhoAmI, repeatable: true },
+      undefined,
+    );
   } catch (thrown) {
     if (!isFailure(thrown, codes.unimplemented)) throw thrown;
     return address.user === undefined ? [] : [{ scheme: 'digest', user: encodeText(address.user) }];

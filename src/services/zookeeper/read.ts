@@ -69,9 +69,9 @@ export function* batchesOf({ nodes, hidden }: Walk, top: string): Generator<Read
   yield { type: 'batch', nodes: batch };
 }
 
-function nodeOf(path: string, { data, attributes, owner }: Found): Node {
-  const ephemeral = owner === 0n ? undefined : { owner: hex(BigInt.asUintN(64, owner)) };
-  return { key: Buffer.from(path, 'latin1'), value: data, attributes, ephemeral };
+function nodeOf(path: string, { record, attributes }: Found): Node {
+  const ephemeral = record.isEphemeral ? { owner: hex(BigInt.asUintN(64, record.stat.ephemeralOwner)) } : undefined;
+  return { key: Buffer.from(path, 'latin1'), value: record.data, attributes, ephemeral };
 }
 
 /** Whether a path, or something below it, can begin with one of the prefixes; none of them means any. */

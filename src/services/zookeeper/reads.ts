@@ -1,13 +1,12 @@
-import { codes, isFailure } from './failure.ts';
+import type { Operation } from './calls.ts';
+import { codes, isFailure, ZookeeperFailure } from './failure.ts';
 import type { JuteReader } from './jute.ts';
+import { decodeNodeRecord, type NodeRecord } from './node-record.ts';
 import {
-  type AclEntry,
-  type Data,
-  decodeAcl,
   decodeChildren,
-  decodeData,
   decodeMulti,
-  encodeMulti,
+  encodeMultiEnd,
+  encodeOp,
   encodePath,
   encodePathRequest,
   opCodes,
@@ -20,25 +19,39 @@ import { openSession, type Session, type ZookeeperAddress } from './session.ts';
  * not work.
  */
 export interface Reads {
-  data(session: Session, paths: readonly string[]): Promise<Result<Data>[]>;
+  data(session: Session, paths: readonly string[]): Promise<Result<NodeRecord>[]>;
   children(session: Session, paths: readonly string[]): Promise<Result<string[]>[]>;
 }
 
+/** One of the reads that have a batched form. */
+interface Read<Answer> {
+  readonly op: number;
+  decode(reader: JuteReader): Answer;
+}
+
+const getData: Read<NodeRecord> = { op: opCodes.getData, decode: decodeNodeRecord };
+const getChildren: Read<string[]> = { op: opCodes.getChildren, decode: decodeChildren };
+
 /** One frame for all of them: only this does without a price per request. Servers from 3.6 on. */
 export const batchedReads: Reads = {
-  data: (session, paths) => multiRead(session, opCodes.getData, paths, decodeData),
-  children: (session, paths) => multiRead(session, opCodes.getChildren, paths, decodeChildren),
+  data: (session, paths) => multiRead(session, getData, paths),
+  children: (session, paths) => multiRead(session, getChildren, paths),
 };
 
 /** A request for each, sent without waiting. Every server can do it. */
 export const pipelinedReads: Reads = {
-  data: (session, paths) => eachAlone(session, opCodes.getData, paths, decodeData),
-  children: (session, paths) => eachAlone(session, opCodes.getChildren, paths, decodeChildren),
+  data: (session, paths) => eachAlone(session, { ...getData, encode: encodePathRequest, repeatable: true }, paths),
+  children: (session, paths) =>
+    eachAlone(session, { ...getChildren, encode: encodePathRequest, repeatable: true }, paths),
 };
 
-/** There is no batched form of this in ZooKeeper. */
-export function readAcls(session: Session, paths: readonly string[]): Promise<Result<AclEntry[]>[]> {
-  return Promise.all(paths.map((path) => settle(session.call(opCodes.getAcl, encodePath(path), decodeAcl, true))));
+/** ACLs, as `decode` reads them. There is no batched form of this in ZooKeeper. */
+export function readAcls<Acl>(
+  session: Session,
+  paths: readonly string[],
+  decode: (reader: JuteReader) => Acl,
+): Promise<Result<Acl>[]> {
+  return eachAlone(session, { op: opCodes.getAcl, encode: encodePath, decode, repeatable: true }, paths);
 }
 
 /**
@@ -49,7 +62,7 @@ export async function openReads(address: ZookeeperAddress): Promise<{ session: S
   const session = openSession(address);
   try {
     await synchronize(session);
-    await multiRead(session, opCodes.getData, ['/'], decodeData);
+    await multiRead(session, getData, ['/']);
     return { session, reads: batchedReads };
   } catch (thrown) {
     await session.close();
@@ -60,36 +73,34 @@ export async function openReads(address: ZookeeperAddress): Promise<{ session: S
 
 /** Brings the server that the session is with up to what the ensemble knows now. */
 export function synchronize(session: Session): Promise<void> {
-  return session.call(opCodes.sync, encodePath('/'), () => {}, true);
+  return session.call({ op: opCodes.sync, encode: encodePath, decode: () => {}, repeatable: true }, '/');
 }
 
 function multiRead<Answer>(
   session: Session,
-  op: number,
+  { op, decode }: Read<Answer>,
   paths: readonly string[],
-  decode: (reader: JuteReader) => Answer,
 ): Promise<Result<Answer>[]> {
-  const request = encodeMulti(paths.map((path) => ({ op, request: encodePathRequest(path) })));
-  return session.call(opCodes.multiRead, request, (reader) => decodeMulti(reader, decode), true);
+  const reads: Operation<readonly string[], Result<Answer>[]> = {
+    op: opCodes.multiRead,
+    encode(writer, all) {
+      for (const path of all) encodePathRequest(encodeOp(writer, op), path);
+      encodeMultiEnd(writer);
+    },
+    decode: (reader) => decodeMulti(reader, decode),
+    repeatable: true,
+  };
+  return session.call(reads, paths);
 }
 
-function eachAlone<Answer>(
+/** That a node is not there, or that we may not read it, is an answer. */
+async function eachAlone<Answer>(
   session: Session,
-  op: number,
+  read: Operation<string, Answer>,
   paths: readonly string[],
-  decode: (reader: JuteReader) => Answer,
 ): Promise<Result<Answer>[]> {
-  return Promise.all(paths.map((path) => settle(session.call(op, encodePathRequest(path), decode, true))));
-}
-
-/** A node that is not there, or that we may not read, is an answer. */
-async function settle<Answer>(call: Promise<Answer>): Promise<Result<Answer>> {
-  try {
-    return { error: codes.ok, answer: await call };
-  } catch (thrown) {
-    if (isFailure(thrown, codes.noNode) || isFailure(thrown, codes.noAuth)) {
-      return { error: thrown.code, answer: undefined };
-    }
-    throw thrown;
-  }
+  const results = await session.callEach(read, paths);
+  const failed = results.find(({ error }) => error !== codes.ok && error !== codes.noNode && error !== codes.noAuth);
+  if (failed) throw new ZookeeperFailure(failed.error, session.endpoint);
+  return results;
 }

@@ -1,4 +1,4 @@
-import { type JuteReader, type JuteWriter, juteReader, juteWriter } from './jute.ts';
+import { JuteReader, type JuteWriter } from './jute.ts';
 
 /* The records of ZooKeeper's protocol that treekeeper uses (zookeeper.jute in ZooKeeper's sources), as pairs. */
 
@@ -42,6 +42,9 @@ export interface Stat {
   readonly numChildren: number;
 }
 
+/** In bytes. */
+export const statSize = 68;
+
 export function encodeStat(writer: JuteWriter, stat: Stat): void {
   writer.long(stat.czxid).long(stat.mzxid).long(stat.ctime).long(stat.mtime);
   writer.int(stat.version).int(stat.cversion).int(stat.aversion);
@@ -82,9 +85,10 @@ export interface ConnectRequest {
   readonly password: Uint8Array;
 }
 
-export function encodeConnectRequest({ lastZxidSeen, timeout, sessionId, password }: ConnectRequest): Buffer {
+export function encodeConnectRequest(writer: JuteWriter, request: ConnectRequest): void {
+  const { lastZxidSeen, timeout, sessionId, password } = request;
   // Protocol version 0; and no server that may be cut off from the others, which would answer with old data.
-  return juteWriter().int(0).long(lastZxidSeen).int(timeout).long(sessionId).buffer(password).bool(false).finish();
+  writer.int(0).long(lastZxidSeen).int(timeout).long(sessionId).buffer(password).bool(false);
 }
 
 export interface ConnectResponse {
@@ -95,7 +99,7 @@ export interface ConnectResponse {
 }
 
 export function decodeConnectResponse(frame: Buffer): ConnectResponse {
-  const reader = juteReader(frame);
+  const reader = new JuteReader(frame);
   reader.int();
   return { timeout: reader.int(), sessionId: reader.long(), password: reader.buffer() ?? new Uint8Array() };
 }
@@ -110,27 +114,18 @@ export function decodeReplyHeader(reader: JuteReader): ReplyHeader {
   return { xid: reader.int(), zxid: reader.long(), error: reader.int() };
 }
 
-export function encodeAuth(scheme: string, credentials: Uint8Array): Buffer {
-  return juteWriter().int(0).string(scheme).buffer(credentials).finish();
+export function encodeAuth(writer: JuteWriter, scheme: string, credentials: Uint8Array): void {
+  writer.int(0).string(scheme).buffer(credentials);
 }
 
 /** exists, getData and getChildren: without a watch. */
-export function encodePathRequest(path: string): Buffer {
-  return juteWriter().string(path).bool(false).finish();
+export function encodePathRequest(writer: JuteWriter, path: string): void {
+  writer.string(path).bool(false);
 }
 
 /** sync and getACL. */
-export function encodePath(path: string): Buffer {
-  return juteWriter().string(path).finish();
-}
-
-export interface Data {
-  readonly data: Buffer | null;
-  readonly stat: Stat;
-}
-
-export function decodeData(reader: JuteReader): Data {
-  return { data: reader.buffer(), stat: decodeStat(reader) };
+export function encodePath(writer: JuteWriter, path: string): void {
+  writer.string(path);
 }
 
 export function decodeChildren(reader: JuteReader): string[] {
@@ -138,10 +133,10 @@ export function decodeChildren(reader: JuteReader): string[] {
 }
 
 /** `aversion` is what the ACL has to have been changed so far, or else the server refuses. */
-export function encodeSetAcl(path: string, acl: readonly AclEntry[], aversion: number): Buffer {
-  const writer = juteWriter().string(path);
+export function encodeSetAcl(writer: JuteWriter, path: string, acl: readonly AclEntry[], aversion: number): void {
+  writer.string(path);
   encodeAcl(writer, acl);
-  return writer.int(aversion).finish();
+  writer.int(aversion);
 }
 
 export interface Creation {
@@ -150,30 +145,31 @@ export interface Creation {
   readonly acl: readonly AclEntry[];
 }
 
-/** `CreateMode` as a number: 0 is persistent, 4 a container. */
-export function encodeCreate({ path, data, acl }: Creation, mode: 0 | 4 = 0): Buffer {
-  return creation(path, data, acl).int(mode).finish();
+/** `CreateMode` as a number: 0 is persistent, 1 ephemeral, 4 a container. */
+export function encodeCreate(writer: JuteWriter, creation: Creation, mode: 0 | 1 | 4 = 0): void {
+  encodeCreation(writer, creation);
+  writer.int(mode);
 }
 
 /** Succeeds only where the data of a node was changed so often. */
-export function encodeCheck(path: string, version: number): Buffer {
-  return juteWriter().string(path).int(version).finish();
+export function encodeCheck(writer: JuteWriter, path: string, version: number): void {
+  writer.string(path).int(version);
 }
 
 /** A node that the server deletes when it had no children and no change for `ttl` milliseconds. */
-export function encodeCreateTtl({ path, data, acl }: Creation, ttl: bigint): Buffer {
-  return creation(path, data, acl).int(5).long(ttl).finish();
+export function encodeCreateTtl(writer: JuteWriter, creation: Creation, ttl: bigint): void {
+  encodeCreation(writer, creation);
+  writer.int(5).long(ttl);
 }
 
-function creation(path: string, data: Uint8Array | null, acl: readonly AclEntry[]): JuteWriter {
-  const writer = juteWriter().string(path).buffer(data);
+function encodeCreation(writer: JuteWriter, { path, data, acl }: Creation): void {
+  writer.string(path).buffer(data);
   encodeAcl(writer, acl);
-  return writer;
 }
 
 /** Mode 1 watches the whole tree below the path, for good. */
-export function encodeAddWatch(path: string, mode: 0 | 1): Buffer {
-  return juteWriter().string(path).int(mode).finish();
+export function encodeAddWatch(writer: JuteWriter, path: string, mode: 0 | 1): void {
+  writer.string(path).int(mode);
 }
 
 export interface WatchEvent {
@@ -188,19 +184,14 @@ export function decodeWatchEvent(reader: JuteReader): WatchEvent {
   return { type, path: reader.string() };
 }
 
-/** One operation of a multi or a multiRead, already encoded. */
-export interface MultiOp {
-  readonly op: number;
-  readonly request: Buffer;
+/** What is before each operation of a multi or a multiRead. */
+export function encodeOp(writer: JuteWriter, op: number): JuteWriter {
+  return writer.int(op).bool(false).int(-1);
 }
 
-export function encodeMulti(ops: readonly MultiOp[]): Buffer {
-  const parts = ops.flatMap(({ op, request }) => [multiHeader(op, false), request]);
-  return Buffer.concat([...parts, multiHeader(-1, true)]);
-}
-
-function multiHeader(op: number, done: boolean): Buffer {
-  return juteWriter().int(op).bool(done).int(-1).finish();
+/** What is behind the last of them. */
+export function encodeMultiEnd(writer: JuteWriter): void {
+  writer.int(-1).bool(true).int(-1);
 }
 
 /** What one operation of many gave: its answer, or ZooKeeper's error for it alone. */

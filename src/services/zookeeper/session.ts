@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../../errors.ts';
 import { type Endpoint, formatEndpoint } from '../address.ts';
+import { type Calls, makeCalls, type Operation } from './calls.ts';
 import { codes, isFailure, silence, strange, ZookeeperFailure } from './failure.ts';
 import { type Handshake, shakeHands } from './handshake.ts';
-import { type JuteReader, juteReader, juteWriter } from './jute.ts';
+import { JuteReader, JuteWriter } from './jute.ts';
 import { type Link, openLink, type Tls } from './link.ts';
-import { decodeReplyHeader, decodeWatchEvent, opCodes, type WatchEvent } from './records.ts';
+import { decodeReplyHeader, decodeWatchEvent, opCodes, type Result, type WatchEvent } from './records.ts';
 
 /** How to get at a ZooKeeper. `tls` present means TLS; its parts are PEM. */
 export interface ZookeeperAddress {
@@ -27,13 +28,13 @@ export interface ZookeeperAddress {
  * fail with `codes.unreachable` where no server is found in time.
  */
 export interface Session {
-  /** Rejects with a `ZookeeperFailure`. */
-  call<Answer>(
-    op: number,
-    request: Buffer,
-    decode: (reader: JuteReader) => Answer,
-    repeatable: boolean,
-  ): Promise<Answer>;
+  /** Rejects with a `ZookeeperFailure`, be it the server's error. */
+  call<Item, Answer>(operation: Operation<Item, Answer>, item: Item): Promise<Answer>;
+  /**
+   * Many calls for much less than the price of each alone. Answers in the order of `items`, the server's errors among them;
+   * rejects with a `ZookeeperFailure` where there is no answer to one.
+   */
+  callEach<Item, Answer>(operation: Operation<Item, Answer>, items: readonly Item[]): Promise<Result<Answer>[]>;
   /** The highest transaction that the servers have told of. */
   readonly zxid: bigint;
   /** The server that it is with, or was last. */
@@ -41,11 +42,10 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** One call without an answer yet. */
 interface Pending {
-  readonly record: Buffer;
-  readonly repeatable: boolean;
-  answer(reader: JuteReader): void;
-  fail(reason: ZookeeperFailure): void;
+  readonly calls: Calls;
+  readonly index: number;
 }
 
 const noPassword = Buffer.alloc(16);
@@ -79,28 +79,32 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   let isClosed = false;
   let timer: NodeJS.Timeout | undefined;
 
-  function call<Answer>(op: number, request: Buffer, decode: (reader: JuteReader) => Answer, repeatable: boolean) {
-    return new Promise<Answer>((resolve, reject) => {
-      const xid = nextXid;
-      nextXid = nextXid === 0x7fffffff ? 1 : nextXid + 1;
-      const record = Buffer.allocUnsafe(8 + request.length);
-      record.writeInt32BE(xid, 0);
-      record.writeInt32BE(op, 4);
-      request.copy(record, 8);
+  function callEach<Item, Answer>(operation: Operation<Item, Answer>, items: readonly Item[]) {
+    if (items.length === 0) return Promise.resolve<Result<Answer>[]>([]);
+    return new Promise<Result<Answer>[]>((resolve, reject) => {
+      const first = takeXids(items.length);
+      const calls = makeCalls(operation, items, first, (outcome) =>
+        outcome instanceof ZookeeperFailure ? reject(outcome) : resolve(outcome),
+      );
       if (pending.size === 0) waitingSince = Date.now();
-      const answer = (reader: JuteReader) => {
-        try {
-          resolve(decode(reader));
-        } catch (cause) {
-          if (!(cause instanceof RangeError)) throw cause;
-          reject(new ZookeeperFailure(codes.lost, name(), strange));
-        }
-      };
-      pending.set(xid, { record, repeatable, answer, fail: reject });
+      for (let index = 0; index < items.length; index++) pending.set(first + index, { calls, index });
       timer ??= setInterval(watchTime, Math.min(timeout / 4, 250));
-      if (link) send(record);
+      if (link) send(calls.frames);
       else attach();
     });
+  }
+
+  async function call<Item, Answer>(operation: Operation<Item, Answer>, item: Item): Promise<Answer> {
+    const [result] = await callEach(operation, [item]);
+    if (result?.error !== codes.ok) throw new ZookeeperFailure(result?.error ?? codes.lost, name());
+    return result.answer as Answer;
+  }
+
+  /** So many numbers in a row; the first of them. */
+  function takeXids(count: number): number {
+    if (nextXid + count > 0x7fffffff) nextXid = 1;
+    nextXid += count;
+    return nextXid - count;
   }
 
   function name(): string {
@@ -108,16 +112,16 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     return link?.endpoint ?? (endpoint ? formatEndpoint(endpoint) : '');
   }
 
-  function send(record: Buffer): void {
+  function send(frames: Buffer): void {
     if (outgoing.length === 0) queueMicrotask(flush);
-    outgoing.push(record);
+    outgoing.push(frames);
   }
 
   function flush(): void {
-    const records = outgoing;
+    const [first, ...more] = outgoing;
     outgoing = [];
     lastSent = Date.now();
-    link?.send(records);
+    if (first) link?.send(more.length > 0 ? Buffer.concat([first, ...more]) : first);
   }
 
   function attach(): void {
@@ -176,7 +180,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       handshake = undefined;
       if (isClosed) throw new ZookeeperFailure(codes.lost, opened.endpoint, 'the session was closed');
       link = opened;
-      for (const { record } of pending.values()) send(record);
+      for (const { calls, index } of pending.values()) send(calls.frame(index));
     } catch (thrown) {
       opened.destroy();
       if (!isFailure(thrown, codes.sessionExpired)) throw thrown;
@@ -186,7 +190,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   }
 
   function take(frame: Buffer): void {
-    const reader = juteReader(frame);
+    const reader = new JuteReader(frame);
     const header = decodeReplyHeader(reader);
     if (header.zxid > zxid) zxid = header.zxid;
     if (header.xid === -1) onEvent(decodeWatchEvent(reader));
@@ -201,8 +205,12 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       return;
     }
     pending.delete(header.xid);
-    if (header.error === codes.ok) asked.answer(reader);
-    else asked.fail(new ZookeeperFailure(header.error, name()));
+    try {
+      asked.calls.answer(asked.index, header.error, reader);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      asked.calls.fail(new ZookeeperFailure(codes.lost, name(), strange));
+    }
   }
 
   function lose(reason: ZookeeperFailure): void {
@@ -214,11 +222,11 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     if (pending.size > 0) attach();
   }
 
-  function failAll(reason: ZookeeperFailure, which: (one: Pending) => boolean): void {
-    for (const [xid, one] of pending) {
-      if (!which(one)) continue;
+  function failAll(reason: ZookeeperFailure, which: (calls: Calls) => boolean): void {
+    for (const [xid, { calls }] of pending) {
+      if (!which(calls)) continue;
       pending.delete(xid);
-      one.fail(reason);
+      calls.fail(reason);
     }
   }
 
@@ -228,11 +236,12 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     const patience = endpoints.length > 1 ? timeout / 2 : timeout;
     if (link && pending.size > 0 && now - waitingSince > patience)
       link.destroy(new ZookeeperFailure(codes.lost, link.endpoint, silence));
-    else if (link && now - lastSent > session.timeout / 3) send(juteWriter().int(-2).int(opCodes.ping).finish());
+    else if (link && now - lastSent > session.timeout / 3) send(command(-2, opCodes.ping));
   }
 
   return {
     call,
+    callEach,
     get zxid() {
       return zxid;
     },
@@ -248,9 +257,14 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       const ended = new Promise<void>((resolve) => {
         closed = resolve;
       });
-      last.send([juteWriter().int(nextXid).int(opCodes.closeSession).finish()]);
+      last.send(command(nextXid, opCodes.closeSession));
       await Promise.race([ended, delay(Math.min(timeout, 1_000), undefined, { ref: false })]);
       last.destroy();
     },
   };
+}
+
+/** The frame of a request that has nothing to say. */
+function command(xid: number, op: number): Buffer {
+  return new JuteWriter().frame((writer) => writer.int(xid).int(op)).finish();
 }

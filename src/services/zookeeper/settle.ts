@@ -1,8 +1,9 @@
 import { isSameAcl } from './acl.ts';
+import type { Operation } from './calls.ts';
 import type { Planned } from './create.ts';
 import { codes, textOf, ZookeeperFailure } from './failure.ts';
 import { readAcls } from './reads.ts';
-import { type AclEntry, encodeSetAcl, opCodes } from './records.ts';
+import { type AclEntry, decodeAcl, encodeSetAcl, opCodes } from './records.ts';
 import type { Session } from './session.ts';
 
 /** The ACL of a node was changed since it was created. */
@@ -18,6 +19,7 @@ export async function settleAcls(session: Session, nodes: readonly Planned[]): P
   const before = await readAcls(
     session,
     nodes.map(({ path }) => path),
+    decodeAcl,
   );
   await Promise.all(
     nodes.map(async (node, index) => {
@@ -29,14 +31,22 @@ export async function settleAcls(session: Session, nodes: readonly Planned[]): P
   return unsettled;
 }
 
-async function setAcl(session: Session, { path, finalAcl }: Planned): Promise<string | undefined> {
+const giveFinalAcl: Operation<Planned, void> = {
+  op: opCodes.setAcl,
+  encode: (writer, { path, finalAcl }) => encodeSetAcl(writer, path, finalAcl, 0),
+  decode: () => {},
+  repeatable: true,
+};
+
+async function setAcl(session: Session, node: Planned): Promise<string | undefined> {
+  const { path, finalAcl } = node;
   try {
-    await session.call(opCodes.setAcl, encodeSetAcl(path, finalAcl, 0), () => {}, true);
+    await session.call(giveFinalAcl, node);
     return undefined;
   } catch (thrown) {
     if (!(thrown instanceof ZookeeperFailure) || thrown.code === codes.unreachable) throw thrown;
     // A request that was sent again after the connection was lost may have been carried out the first time.
-    const [now] = thrown.code === badVersion ? await readAcls(session, [path]) : [];
+    const [now] = thrown.code === badVersion ? await readAcls(session, [path], decodeAcl) : [];
     return now?.answer && isSameAcl(now.answer, finalAcl) ? undefined : textOf(thrown.code);
   }
 }

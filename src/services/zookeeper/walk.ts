@@ -2,22 +2,18 @@ import type { Attributes } from '../../snapshot/node.ts';
 import type { ReadOptions } from '../service.ts';
 import { attributesOf } from './acl.ts';
 import { codes, textOf, ZookeeperFailure } from './failure.ts';
+import { JuteReader } from './jute.ts';
 import type { Lanes } from './lanes.ts';
+import type { NodeRecord } from './node-record.ts';
 import { childPath } from './paths.ts';
 import { type Reads, readAcls } from './reads.ts';
-import type { AclEntry, Data, Result } from './records.ts';
+import { decodeAcl, type Result, statSize } from './records.ts';
 import type { Session } from './session.ts';
 
 /** One node as it was read last. */
 export interface Found {
-  readonly data: Buffer | null;
+  readonly record: NodeRecord;
   readonly attributes: Attributes | undefined;
-  /** 0 for a node that stays. */
-  readonly owner: bigint;
-  readonly czxid: bigint;
-  readonly mzxid: bigint;
-  readonly pzxid: bigint;
-  readonly aversion: number;
 }
 
 /** A tree that is read and held until it is known whether it moved while it was read. */
@@ -48,7 +44,7 @@ export function openWalk(
 ): Walk {
   const nodes = new Map<string, Found>();
   const hidden = new Set<string>();
-  const attributes = sharedAttributes();
+  const decodeAttributes = attributesDecoder();
   let bytes = 0;
   let count = 0;
   let moved = 0;
@@ -59,7 +55,7 @@ export function openWalk(
   }
 
   function drop(path: string): void {
-    if (nodes.get(path)?.owner === 0n) moved += 1;
+    if (nodes.get(path)?.record.isEphemeral === false) moved += 1;
     nodes.delete(path);
   }
 
@@ -68,18 +64,17 @@ export function openWalk(
     hidden.add(path);
   }
 
-  function put(path: string, { data, stat }: Data, acl: readonly AclEntry[]): void {
-    const { ephemeralOwner: owner, czxid, mzxid, pzxid, aversion } = stat;
-    const before = nodes.get(path);
-    const isSame = before?.czxid === czxid && before.mzxid === mzxid && before.aversion === aversion;
-    if (!isSame && (owner === 0n || before?.owner === 0n)) moved += 1;
+  function put(path: string, found: Found): void {
+    const before = nodes.get(path)?.record;
+    const isSame = before !== undefined && found.record.isSameAs(before);
+    if (!isSame && (!found.record.isEphemeral || before?.isEphemeral === false)) moved += 1;
     hidden.delete(path);
-    nodes.set(path, { data, attributes: attributes(acl), owner, czxid, mzxid, pzxid, aversion });
+    nodes.set(path, found);
   }
 
-  async function readData(session: Session, paths: readonly string[]): Promise<Result<Data>[]> {
+  async function readRecords(session: Session, paths: readonly string[]): Promise<Result<NodeRecord>[]> {
     const results = await reads.data(session, paths);
-    for (const { answer } of results) bytes += 100 + (answer?.data?.length ?? 0);
+    for (const { answer } of results) bytes += answer?.size ?? 0;
     count += paths.length;
     return results;
   }
@@ -87,20 +82,21 @@ export function openWalk(
   /** Takes nodes in whose data is there, with their ACLs, and queues the children that are not known yet. */
   async function takeIn(
     session: Session,
-    found: readonly { readonly path: string; readonly answer: Data }[],
+    found: readonly { readonly path: string; readonly record: NodeRecord }[],
     queue: string[],
   ): Promise<void> {
-    const parents = found.filter(({ answer }) => answer.stat.numChildren > 0).map(({ path }) => path);
+    const parents = found.filter(({ record }) => record.hasChildren).map(({ path }) => path);
     const [acls, lists] = await Promise.all([
       readAcls(
         session,
         found.map(({ path }) => path),
+        decodeAttributes,
       ),
       parents.length > 0 ? reads.children(session, parents) : [],
     ]);
-    for (const [index, { path, answer }] of found.entries()) {
+    for (const [index, { path, record }] of found.entries()) {
       const acl = acls[index];
-      if (acl?.answer) put(path, answer, acl.answer);
+      if (acl?.answer) put(path, { record, attributes: acl.answer.attributes });
       else leaveOut(session, path, acl?.error);
     }
     for (const [index, parent] of parents.entries()) {
@@ -129,11 +125,11 @@ export function openWalk(
         queue,
         size,
         async (session, paths) => {
-          const results = await readData(session, paths);
+          const results = await readRecords(session, paths);
           const found = [];
           for (const [index, path] of paths.entries()) {
             const result = results[index];
-            if (result?.answer) found.push({ path, answer: result.answer });
+            if (result?.answer) found.push({ path, record: result.answer });
             else leaveOut(session, path, result?.error);
           }
           await takeIn(session, found, queue);
@@ -151,12 +147,12 @@ export function openWalk(
         queue,
         size,
         async (session, paths) => {
-          const results = await readData(session, paths);
+          const results = await readRecords(session, paths);
           const changed = [];
           for (const [index, path] of paths.entries()) {
             const result = results[index];
             if (!result?.answer) leaveOut(session, path, result?.error);
-            else if (!isAsBefore(nodes.get(path), result.answer)) changed.push({ path, answer: result.answer });
+            else if (!isAsBefore(nodes.get(path), result.answer)) changed.push({ path, record: result.answer });
           }
           await takeIn(session, changed, queue);
         },
@@ -167,17 +163,19 @@ export function openWalk(
   };
 }
 
-function isAsBefore(before: Found | undefined, { stat }: Data): boolean {
-  const { czxid, mzxid, pzxid, aversion } = stat;
-  return before?.czxid === czxid && before.mzxid === mzxid && before.pzxid === pzxid && before.aversion === aversion;
+function isAsBefore(before: Found | undefined, record: NodeRecord): boolean {
+  return before !== undefined && record.isSameAs(before.record) && record.hasSameChildrenAs(before.record);
 }
 
-/** Trees often have a handful of ACLs; equal ones become one object. */
-function sharedAttributes(): (acl: readonly AclEntry[]) => Attributes | undefined {
-  const known = new Map<string, Attributes | undefined>();
-  return (acl) => {
-    const name = acl.map(({ perms, scheme, id }) => `${perms}\0${scheme}\0${id}`).join('\0');
-    if (!known.has(name)) known.set(name, attributesOf(acl));
-    return known.get(name);
+/** Trees often have a handful of ACLs; equal ones are decoded once, and become one object. */
+function attributesDecoder(): (reader: JuteReader) => Pick<Found, 'attributes'> {
+  const known = new Map<string, Pick<Found, 'attributes'>>();
+  return (reader) => {
+    // A stat is behind the ACL.
+    const acl = reader.bytes(reader.remaining - statSize);
+    const name = acl.toString('latin1');
+    const found = known.get(name) ?? { attributes: attributesOf(decodeAcl(new JuteReader(acl))) };
+    known.set(name, found);
+    return found;
   };
 }

@@ -1,0 +1,58 @@
+import { JuteReader } from './jute.ts';
+import { decodeStat, type Stat, statSize } from './records.ts';
+
+/** Where parts of a stat begin. Those of eight bytes are two numbers here. */
+const [czxid, mzxid, aversion, ephemeralOwner, numChildren, pzxid] = [0, 8, 40, 44, 56, 60] as const;
+const half = 4;
+
+/** The answer to getData, kept as it came, since of most nodes little more than the data is ever looked at. */
+export class NodeRecord {
+  /** The data behind its length, then the stat. */
+  readonly #bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  /** A view. */
+  get data(): Buffer | null {
+    return new JuteReader(this.#bytes).buffer();
+  }
+
+  get stat(): Stat {
+    return decodeStat(new JuteReader(this.#bytes.subarray(-statSize)));
+  }
+
+  /** Whether it belongs to a session, and dies with it. */
+  get isEphemeral(): boolean {
+    return this.#int(ephemeralOwner) !== 0 || this.#int(ephemeralOwner + half) !== 0;
+  }
+
+  get hasChildren(): boolean {
+    return this.#int(numChildren) !== 0;
+  }
+
+  /** Whether the node was neither created anew, nor changed, nor given another ACL between the two. */
+  isSameAs(other: NodeRecord): boolean {
+    return [czxid, czxid + half, mzxid, mzxid + half, aversion].every((at) => this.#int(at) === other.#int(at));
+  }
+
+  /** Whether no child came or went between the two. */
+  hasSameChildrenAs(other: NodeRecord): boolean {
+    return [pzxid, pzxid + half].every((at) => this.#int(at) === other.#int(at));
+  }
+
+  #int(at: number): number {
+    return this.#bytes.readInt32BE(this.#bytes.length - statSize + at);
+  }
+}
+
+/** Throws `RangeError` where the answer is cut off. */
+export function decodeNodeRecord(reader: JuteReader): NodeRecord {
+  const length = reader.nextInt;
+  return new NodeRecord(reader.bytes(4 + Math.max(0, length) + statSize));
+}

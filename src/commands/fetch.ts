@@ -12,8 +12,8 @@ export class FetchCommand extends BaseCommand {
       Fetches the branch of a remote. Where the repository has no snapshot that the remote lacks, its branch follows; else
       it stays as it is, and the remote's snapshots are named REMOTE/BRANCH.
 
-      Exit status: 0 done; 14 the branch does not come from what was seen there last, or nobody who is trusted signed it, and
-      nothing was taken.
+      Exit status: 0 done; 5 what is known of the remote is damaged; 14 the branch does not come from what was seen there last,
+      or nobody who is trusted signed it. Nothing was taken then.
     `,
     examples: [
       ['What others backed up', '$0 fetch origin'],

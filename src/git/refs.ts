@@ -40,6 +40,14 @@ export async function listRefs(gitDir: string, name: string): Promise<ReadonlyMa
   return refs;
 }
 
+/** The commits that these are at, refs by their full names or ids; `undefined` for what names none that is here. */
+export async function readCommits(gitDir: string, names: readonly string[]): Promise<(Oid | undefined)[]> {
+  const input = names.map((name) => `${name}^{commit}\n`).join('');
+  const { stdout } = await runGit({ gitDir, args: ['cat-file', '--batch-check=%(objectname)'], input });
+  const lines = stdout.toString().split('\n');
+  return names.map((_, index) => /^[0-9a-f]{40}$/.exec(lines[index] ?? '')?.[0]);
+}
+
 /**
  * Moves refs, all of them or none, durably. Waits for a git that holds one of them. Throws `TreekeeperError('failed')` where
  * git could not do it, and where one of them is not what it has to be.

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { TreekeeperError } from '../errors.ts';
 import { runGit } from './process.ts';
-import { listRefs, moveRefs } from './refs.ts';
+import { forgetRemote, trackingPlace } from './remote-memory.ts';
 import { isRefName, type Repository } from './repository.ts';
 
 /* Remotes as git itself keeps them in the configuration of a repository, so that `git push` and `git log` know them too. */
@@ -34,18 +34,8 @@ export async function addRemote(repository: Repository, name: string, url: strin
 /** Forgets a remote with all that is known of it. Throws `TreekeeperError('usage')` where there is none of that name. */
 export async function removeRemote(repository: Repository, name: string): Promise<void> {
   if (!(await readRemotes(repository)).has(name)) throw unknownRemote(name);
-  const { gitDir } = repository;
-  await runGit({ gitDir, args: [...inConfig(repository), '--remove-section', `remote.${name}`] });
-  const places = [trackingPlace(name), includedPlace(name), reachedPlace(name), seenPlace(name)];
-  const refs = (await Promise.all(places.map((place) => listRefs(gitDir, place)))).flatMap((found) => [
-    ...found.keys(),
-  ]);
-  if (refs.length > 0)
-    await moveRefs(
-      repository,
-      refs.map((ref) => ({ ref, to: undefined })),
-      `remove ${name}`,
-    );
+  await runGit({ gitDir: repository.gitDir, args: [...inConfig(repository), '--remove-section', `remote.${name}`] });
+  await forgetRemote(repository, name);
 }
 
 export function unknownRemote(name: string): TreekeeperError {
@@ -61,31 +51,6 @@ export function checkRemoteName(name: string): string {
     hint: 'use letters, digits, dots, dashes and underscores, beginning with a letter or digit',
   });
 }
-
-/** Where the remote's branch was when it was last seen, as git has it. */
-export function trackingRef(name: string, { branch }: Repository): string {
-  return `${trackingPlace(name)}/${branch.slice('refs/heads/'.length)}`;
-}
-
-/** The commit of ours up to which the remote's branch has everything: another one where ours were put on top of others'. */
-export function includedRef(name: string, { branch }: Repository): string {
-  return `${includedPlace(name)}/${branch.slice('refs/heads/'.length)}`;
-}
-
-/** Where the remote's branch was when it had that. */
-export function reachedRef(name: string, { branch }: Repository): string {
-  return `${reachedPlace(name)}/${branch.slice('refs/heads/'.length)}`;
-}
-
-/** Where the remote's branch was when something was last taken from it, or brought there: what it has to come from ever after. */
-export function seenRef(name: string, { branch }: Repository): string {
-  return `${seenPlace(name)}/${branch.slice('refs/heads/'.length)}`;
-}
-
-const trackingPlace = (name: string) => `refs/remotes/${name}`;
-const includedPlace = (name: string) => `refs/treekeeper/pushed/${name}`;
-const reachedPlace = (name: string) => `refs/treekeeper/reached/${name}`;
-const seenPlace = (name: string) => `refs/treekeeper/seen/${name}`;
 
 /** Of this repository alone: no file that it includes, nothing of the user's. */
 function inConfig({ commonDir }: Repository): string[] {

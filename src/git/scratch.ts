@@ -5,7 +5,7 @@ import { type ErrorCode, reasonOf, TreekeeperError } from '../errors.ts';
 import { isThere } from './is-there.ts';
 import { lockDirectory, ownerName, scratchPrefix } from './leftovers.ts';
 import { thisProcess } from './process-identity.ts';
-import { listRefs } from './refs.ts';
+import { listRefs, readCommits } from './refs.ts';
 import type { Repository } from './repository.ts';
 
 /*
@@ -74,9 +74,14 @@ async function fill(gitDir: string, repository: Repository | undefined): Promise
   await writeFile(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n');
   await writeFile(join(gitDir, 'config'), '[core]\n\trepositoryformatversion = 0\n\tbare = true\n');
   if (!repository) return;
-  // What the real one has, so that it is neither sent nor fetched again.
-  const refs = [...(await listRefs(repository.gitDir, 'refs'))].map(([ref, oid]) => `${oid} ${ref}\n`);
-  await writeFile(join(gitDir, 'packed-refs'), `# pack-refs with: sorted \n${refs.join('')}`);
+  // What the real one has, so that it is neither sent nor fetched again. git gives up where one of them names nothing.
+  const refs = [...(await listRefs(repository.gitDir, 'refs'))];
+  const commits = await readCommits(
+    repository.gitDir,
+    refs.map(([, oid]) => oid),
+  );
+  const lines = refs.filter((_, index) => commits[index] !== undefined).map(([ref, oid]) => `${oid} ${ref}\n`);
+  await writeFile(join(gitDir, 'packed-refs'), `# pack-refs with: sorted \n${lines.join('')}`);
   const shallow = join(repository.commonDir, 'shallow');
   if (await isThere(shallow)) await copyFile(shallow, join(gitDir, 'shallow'));
 }

@@ -29,11 +29,12 @@ export interface PushRequest {
 }
 
 /**
- * `rejected`: the remote's branch has something that the commit does not come from, or a git there has `lock`, its lock file,
- * or left it when it was killed. Nothing happened there.
+ * `pushed`: the remote's branch was at the commit `before`, where it was there. `rejected`: it has something that the commit does
+ * not come from, or a git there has `lock`, its lock file, or left it when it was killed. Nothing happened there.
  */
 export type PushAnswer =
-  | { readonly status: 'pushed' | 'up-to-date' }
+  | { readonly status: 'pushed'; readonly before: string | undefined }
+  | { readonly status: 'up-to-date' }
   | { readonly status: 'rejected'; readonly lock: string | undefined };
 
 export interface FetchRequest {
@@ -121,9 +122,10 @@ export async function pushBranch(
       cause: thrown,
     });
   }
-  const flag = new RegExp(String.raw`^([ *=+!-])\t[0-9a-f]{40}:${escapeRegExp(to)}\t`, 'm').exec(said)?.[1];
+  const line = String.raw`^([ *=+!-])\t[0-9a-f]{40}:${escapeRegExp(to)}\t(?:([0-9a-f]+)\.\.)?`;
+  const [, flag, before] = new RegExp(line, 'm').exec(said) ?? [];
   if (flag === '=') return { status: 'up-to-date' };
-  if (flag === ' ' || flag === '*') return { status: 'pushed' };
+  if (flag === ' ' || flag === '*') return { status: 'pushed', before };
   throw new TreekeeperError('push', `${url.text} did not say that its branch ${to} moved`, {
     hint: 'the snapshot is safe here; the next push tries again',
   });

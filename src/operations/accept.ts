@@ -2,8 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import { isAncestor } from '../git/graph.ts';
 import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
-import { readRef } from '../git/refs.ts';
-import { seenRef, trackingRef } from '../git/remote-config.ts';
+import { damagedParts, forgetParts, memoryRef, readMemory } from '../git/remote-memory.ts';
 import type { Repository } from '../git/repository.ts';
 import type { FetchRequest } from '../git/transport.ts';
 import type { Oid } from '../snapshot/objects.ts';
@@ -14,17 +13,47 @@ import { requireTrusted } from './trust.ts';
 /*
  * Whoever can write to a remote can put an older snapshot back in its place, signature and all. So it is remembered which
  * commit was seen there last, and nothing is taken from it that does not come from that one. The memory is a ref: atomic,
- * durable, and what it names is not pruned. Where it is lost, the next fetch begins it anew.
+ * durable, and what it names is not pruned. Where it is lost, the next fetch begins it anew; where it is damaged, the user says.
  */
 
-/** How the branch of a remote is fetched: refs move only once it is known that what came may be taken. */
+/**
+ * How the branch of a remote is fetched: refs move only once it is known that what came may be taken. Throws as `mendMemory`
+ * does.
+ */
 export async function trackingRequest(repository: Repository, remote: Remote): Promise<FetchRequest> {
-  const seen = await readRef(repository.gitDir, seenRef(remote.name, repository));
+  await mendMemory(repository, remote);
+  const { seen } = await readMemory(repository, remote.name);
   return {
     ref: repository.branch,
-    into: [trackingRef(remote.name, repository), seenRef(remote.name, repository)],
+    into: [memoryRef('tracked', remote.name, repository), memoryRef('seen', remote.name, repository)],
     accept: (tip) => requireAcceptable(repository, remote, seen, tip),
   };
+}
+
+/**
+ * Forgets what is known of a remote where a part of it is damaged: it is only there to save time. Throws
+ * `TreekeeperError('integrity')` where it is what was seen there last.
+ */
+export async function mendMemory(repository: Repository, remote: Remote): Promise<void> {
+  const { name, trust } = remote;
+  const damaged = await damagedParts(repository, name);
+  if (damaged.length === 0) return;
+  const isSeen = damaged.includes('seen');
+  if (isSeen && !trust?.otherHistory) {
+    throw new TreekeeperError(
+      'integrity',
+      `${memoryRef('seen', name, repository)} is damaged: nobody knows what was seen last at ${describeRemote(remote)}`,
+      {
+        hint: 'nothing was taken, for it may have been taken back there; --allow-other-history takes what is there, from now on',
+      },
+    );
+  }
+  await forgetParts(
+    repository,
+    name,
+    ['tracked', 'included', 'reached', ...(isSeen ? (['seen'] as const) : [])],
+    damaged,
+  );
 }
 
 /**

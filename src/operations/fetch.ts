@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import { TreekeeperError } from '../errors.ts';
 import { isAncestor, listCommits } from '../git/graph.ts';
 import { acquireLock } from '../git/lock.ts';
-import { moveBranch, readBranch, readRef } from '../git/refs.ts';
-import { addRemote, trackingRef } from '../git/remote-config.ts';
+import { moveBranch, readBranch } from '../git/refs.ts';
+import { addRemote } from '../git/remote-config.ts';
+import { readMemory } from '../git/remote-memory.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import { createRepository, type Repository } from '../git/repository.ts';
 import { fetchBranch, listRemote, type RemoteRefs } from '../git/transport.ts';
@@ -25,14 +26,14 @@ export interface FetchResult {
 
 /**
  * Fetches the branch of a remote. Where ours has nothing else, it follows; where both have snapshots of their own, ours
- * stays, and the remote's can be read as `NAME/BRANCH`. Throws `TreekeeperError('failed')`, `'locked'`, and `'unsigned'` where
- * what the remote has now may not be taken.
+ * stays, and the remote's can be read as `NAME/BRANCH`. Throws `TreekeeperError('failed')`, `'locked'`,
+ * `'unsigned'` where what the remote has now may not be taken, and as `mendMemory` does.
  */
 export async function fetch(repository: Repository, remote: Remote, signal?: AbortSignal): Promise<FetchResult> {
   const { name, url } = remote;
   const access = { ...remote.access, ...(signal && { signal }) };
   await using _lock = await acquireLock(repository);
-  const before = await readRef(repository.gitDir, trackingRef(name, repository));
+  const { tracked: before } = await readMemory(repository, name);
   const tip = await fetchBranch(repository, url, await trackingRequest(repository, remote), access);
   if (tip === undefined) {
     throw new TreekeeperError('failed', `${formatRemoteUrl(url)} has no branch ${shortName(repository)}`, {

@@ -3,13 +3,13 @@ import { TreekeeperError } from '../errors.ts';
 import { isAncestor, listCommits } from '../git/graph.ts';
 import { openReader } from '../git/open-reader.ts';
 import type { ObjectReader } from '../git/reader.ts';
-import { moveRefs, readBranch, readRef } from '../git/refs.ts';
-import { includedRef, reachedRef, seenRef, trackingRef } from '../git/remote-config.ts';
+import { moveRefs, readBranch } from '../git/refs.ts';
+import { memoryRef, readMemory } from '../git/remote-memory.ts';
 import { formatRemoteUrl } from '../git/remote-url.ts';
 import type { Repository } from '../git/repository.ts';
 import { fetchBranch, listRemote, pushBranch, type RemoteAccess } from '../git/transport.ts';
 import type { Oid } from '../snapshot/objects.ts';
-import { trackingRequest } from './accept.ts';
+import { mendMemory, trackingRequest } from './accept.ts';
 import type { Remote } from './remotes.ts';
 import { advance, type RemoteState } from './replay.ts';
 import { type Found, restate } from './restate.ts';
@@ -31,7 +31,7 @@ const longestPause = 2_000;
 /**
  * Pushes the branch to the same one of a remote. What others put there stays, and ours comes on top: the remote's history
  * is linear, and nothing is ever forced. Counts only once the remote says that its branch is where it should be. Throws
- * `TreekeeperError('push')`; the repository is then as before, and the next push brings everything that is missing. With
+ * `TreekeeperError('push')`, and as `mendMemory` does; the repository is then as before, and the next push brings everything that is missing. With
  * `found`, the store that was just read is there as it was found, even where we have nothing new of it.
  */
 export async function push(
@@ -62,6 +62,7 @@ async function pushCommit(
   const { url } = remote;
   const access = { ...remote.access, ...(signal && { signal }) };
   const deadline = Date.now() + mostTime;
+  await mendMemory(repository, remote);
   let state = await knownState(repository, remote);
   let lock: string | undefined;
   for (let tries = 1; tries <= mostTries && Date.now() < deadline; tries++) {
@@ -71,7 +72,7 @@ async function pushCommit(
     const answer = await pushBranch(repository, url, { from: to, to: repository.branch }, access);
     if (answer.status !== 'rejected') {
       const { status } = answer;
-      const commits = status === 'pushed' ? await listCommits(repository, state.tip, to) : [];
+      const commits = status === 'pushed' ? await listCommits(repository, answer.before, to) : [];
       const tip = status === 'pushed' ? await confirm(repository, remote, to, access) : to;
       await remember(repository, remote, tip, ours);
       return { status, commits: commits.length, tip };
@@ -124,20 +125,21 @@ export async function knownState(
   repository: Repository,
   { name, trust }: Pick<Remote, 'name' | 'trust'>,
 ): Promise<RemoteState> {
-  const { gitDir } = repository;
-  const refs = [trackingRef, seenRef, includedRef, reachedRef].map((refOf) => readRef(gitDir, refOf(name, repository)));
-  const [tracked, seen, included, reached] = await Promise.all(refs);
+  const { tracked, seen, included, reached } = await readMemory(repository, name);
   const tip = trust && trust.signers.length > 0 ? seen : tracked;
   const isFollowing = tip !== undefined && reached !== undefined && (await isAncestor(repository, reached, tip));
   return { tip, ...(isFollowing ? { included, reached } : { included: undefined, reached: undefined }) };
 }
 
-async function remember(repository: Repository, { name }: Remote, tip: Oid, included: Oid): Promise<void> {
+async function remember(repository: Repository, remote: Remote, tip: Oid, included: Oid): Promise<void> {
+  const { name } = remote;
+  await mendMemory(repository, remote);
+  // In this order: should they not all be there after a power cut, what is said to be included is.
   const moves = [
-    { ref: trackingRef(name, repository), to: tip },
-    { ref: seenRef(name, repository), to: tip },
-    { ref: reachedRef(name, repository), to: tip },
-    { ref: includedRef(name, repository), to: included },
+    { ref: memoryRef('tracked', name, repository), to: tip },
+    { ref: memoryRef('seen', name, repository), to: tip },
+    { ref: memoryRef('reached', name, repository), to: tip },
+    { ref: memoryRef('included', name, repository), to: included },
   ];
   await moveRefs(repository, moves, `push to ${name}`);
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bareRemote } from '../servers/git-hosts.ts';
@@ -243,6 +243,65 @@ test('locks that a killed push left, here and in a directory that is pushed to, 
   expect(await host.run('backup', 'dir:live', '--push')).toMatchObject({ status: 0, stderr: '' });
   expect(git(hub, 'rev-parse', 'main')).toBe(host.git('rev-parse', 'main'));
   expect(locks.filter((lock) => existsSync(lock))).toEqual([]);
+});
+
+const damages: { readonly [how: string]: (ref: string) => string } = {
+  empty: () => '',
+  'cut off': (ref) => ref.slice(0, 20),
+  'no commit': () => `${'1234567890'.repeat(4)}\n`,
+};
+
+test('what is known of a remote costs nothing but time where it is damaged', async () => {
+  await using host = await backupHost();
+  const { path, run, write, git: own } = host;
+  const hub = bareRemote(join(path, 'hub.git'));
+  await run('remote', 'add', 'origin', hub);
+  await run('backup', 'dir:live', '--push');
+  for (const place of ['remotes', 'treekeeper/reached', 'treekeeper/pushed']) {
+    for (const [how, change] of Object.entries(damages)) {
+      const ref = join(path, `snapshots.git/refs/${place}/origin/main`);
+      writeFileSync(ref, change(readFileSync(ref, 'utf8')));
+      write('app', `${place} ${how}`);
+      expect((await run('status')).stdout).toMatch(/has everything|lacks \d+ commits/);
+      const { status, stdout } = await run('backup', 'dir:live', '--push');
+      expect([status, stdout]).toEqual([0, expect.stringContaining('pushed 1 commit to')]);
+      expect(git(hub, 'rev-parse', 'main')).toBe(own('rev-parse', 'main'));
+    }
+  }
+  expect((await run('check')).status).toBe(0);
+
+  // It does not stop what concerns another remote either, and goes with the remote.
+  const other = bareRemote(join(path, 'other.git'));
+  await run('remote', 'add', 'other', other);
+  await run('push', 'other');
+  writeFileSync(join(path, 'snapshots.git/refs/treekeeper/reached/other/main'), damages['no commit']?.('') ?? '');
+  writeFileSync(join(path, 'snapshots.git/refs/treekeeper/seen/other/main'), '');
+  expect((await run('fetch', 'origin')).status).toBe(0);
+  await run('remote', 'remove', 'other');
+  await run('remote', 'add', 'other', other);
+  expect((await run('push', 'other')).stdout).toContain('is up to date');
+});
+
+test('what was seen last at a remote is asked for where it is damaged: nothing is taken back meanwhile', async () => {
+  await using host = await backupHost();
+  const { path, run, write } = host;
+  const hub = bareRemote(join(path, 'hub.git'));
+  await run('remote', 'add', 'origin', hub);
+  const ref = join(path, 'snapshots.git/refs/treekeeper/seen/origin/main');
+  for (const change of Object.values(damages)) {
+    write('app', 'one');
+    await run('backup', 'dir:live', '--push');
+    writeFileSync(ref, change(readFileSync(ref, 'utf8')));
+    const refused = expect.stringMatching(/seen\/origin\/main is damaged: .*\n.*hint: .*--allow-other-history/);
+    expect(await run('fetch')).toMatchObject({ status: 5, stdout: '', stderr: refused });
+    write('app', 'two');
+    const tip = git(hub, 'rev-parse', 'main');
+    expect(await run('backup', 'dir:live', '--push')).toMatchObject({ status: 6, stderr: refused });
+    expect(git(hub, 'rev-parse', 'main')).toBe(tip);
+    expect((await run('fetch', '--allow-other-history')).status).toBe(0);
+    expect((await run('push')).stdout).toContain('pushed 1 commit to');
+  }
+  expect((await run('check')).status).toBe(0);
 });
 
 test('where two hosts back up the same store, the newest snapshot on the remote is what was found last', async () => {

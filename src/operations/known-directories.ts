@@ -1,5 +1,5 @@
 import type { TreeBuilder } from '../snapshot/build.ts';
-import { type Child, encodeDirectory } from '../snapshot/directory.ts';
+import { type Child, encodeDirectory, type Own } from '../snapshot/directory.ts';
 import type { Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { latin1, shortestLong } from '../snapshot/paths.ts';
@@ -23,7 +23,6 @@ const fewest = 4;
 /** A directory of more bytes is not held until it is complete. */
 const mostHeld = 64 * 1024 * 1024;
 const slash = 0x2f;
-const noOwn = { value: undefined, attributes: undefined };
 
 /**
  * For a service whose nodes come in ascending order, so that those of one directory come together: they wait until it is
@@ -44,22 +43,24 @@ export function knowDirectories(trees: KnownTrees | undefined, { sink, builder, 
     run = [];
     bytes = 0;
     const directory = nodes[0]?.key.subarray(0, length - 1);
-    const isWhole = isComplete && length > 1 && nodes.length >= fewest && nodes.every(isShortLeaf);
-    if (!directory || !isWhole || !builder.isFree(directory)) {
+    const isWhole = isComplete && length > 1 && nodes.length >= fewest && nodes.every(isShort);
+    const own = isWhole && directory && builder.ownAt(directory);
+    if (!own) {
       for (const node of nodes) build(node);
       return;
     }
 
+    if (own.value !== undefined) digest.add(nodeOf(directory, own));
     for (const node of nodes) digest.add(node);
     const content = digest.finish();
-    const tree = trees?.get(content) ?? treeOf(nodes);
+    const tree = trees?.get(content) ?? treeOf(nodes, own);
     known.set(content, tree);
     builder.graft(directory, tree, nodes.length);
   }
 
-  function treeOf(nodes: readonly Node[]): Oid {
+  function treeOf(nodes: readonly Node[], own: Own): Oid {
     const children = new Map(nodes.map((node) => [latin1(node.key.subarray(length)), leaf(node)]));
-    return sink.tree(encodeTree(encodeDirectory({ own: noOwn, children }, sink)));
+    return sink.tree(encodeTree(encodeDirectory({ own, children }, sink)));
   }
 
   return {
@@ -86,8 +87,14 @@ export function knowDirectories(trees: KnownTrees | undefined, { sink, builder, 
   };
 }
 
-function isShortLeaf({ key, value }: Node): boolean {
-  return value !== null && key.length <= shortestLong;
+/** The node that a directory stands for, which was built already: the ids of its contents are as good as they are. */
+function nodeOf(key: Uint8Array, { value, attributes }: Own): Node {
+  const ids = { value: value?.oid ?? null, attributes: attributes ?? null };
+  return { key, value: null, attributes: ids, ephemeral: undefined };
+}
+
+function isShort({ key }: Node): boolean {
+  return key.length <= shortestLong;
 }
 
 /*

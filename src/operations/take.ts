@@ -1,12 +1,13 @@
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
 import { buildTree, type TreeBuilder } from '../snapshot/build.ts';
-import type { Child, Value } from '../snapshot/directory.ts';
+import { type Child, encodeDirectory, type Value } from '../snapshot/directory.ts';
 import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { latin1 } from '../snapshot/paths.ts';
+import { encodeTree } from '../snapshot/tree.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { knowDirectories } from './known-directories.ts';
 import { knowWhole } from './known-whole.ts';
@@ -95,8 +96,9 @@ function startTree(
   }
 
   function leafOf({ value, attributes }: Node): Child {
-    const oid = sink.blob(value ?? new Uint8Array());
-    return { tree: undefined, value: { oid, encrypted: false }, attributes: attributesOf(attributes) };
+    const own = { value: value && { oid: sink.blob(value), encrypted: false }, attributes: attributesOf(attributes) };
+    if (own.value !== null) return { tree: undefined, ...own, value: own.value };
+    return { tree: sink.tree(encodeTree(encodeDirectory({ own, children: new Map() }, sink))) };
   }
 
   async function seal(): Promise<void> {

@@ -17,7 +17,7 @@ import { settleAcls } from './zookeeper/settle.ts';
 
 const traits: Traits = {
   kind: 'zookeeper',
-  ordered: false,
+  ordered: true,
   valueAndChildren: true,
   nullLeaf: true,
   parentsFirst: true,

@@ -1,4 +1,4 @@
-import { type Child, encodeDirectory, type Value } from './directory.ts';
+import { type Child, encodeDirectory, type Own, type Value } from './directory.ts';
 import type { Layout } from './layout.ts';
 import { encodeLong, type LongNode, longName } from './long.ts';
 import { directoryMode, fileMode, type ObjectSink, type Oid, type TreeEntry } from './objects.ts';
@@ -22,8 +22,11 @@ export interface TreeBuilder {
   add(key: Uint8Array, value: Value | null, attributes: Oid | undefined): void;
   /** Everything at and below `key`, as it lies in a tree already: so many nodes. */
   graft(key: Uint8Array, tree: Oid, nodes: number): void;
-  /** Whether a whole directory can be grafted at `key`: it is not the store's own, and nothing was added at or below it. */
-  isFree(key: Uint8Array): boolean;
+  /**
+   * The node at `key`, where a whole directory can be grafted there, with the node in it: it is not the store's own, and
+   * nothing was added below it. `undefined` where it cannot.
+   */
+  ownAt(key: Uint8Array): Own | undefined;
   /** The tree of the whole store, with its manifest. The builder is spent afterwards. */
   finish(manifest: Oid): Oid;
 }
@@ -119,11 +122,13 @@ export function buildTree({ layout, root, sink, ordered }: BuildInput): TreeBuil
       slotFor(latin1(key)).tree = tree;
     },
 
-    isFree(key) {
+    ownAt(key) {
       const { relative: isRelative, segments } = placeIn(latin1(key));
+      if (segments.length === 0) return undefined;
       let slot: Slot | undefined = isRelative ? relative.top : absolute.top;
       for (const segment of segments) slot = slot?.children?.get(segment);
-      return segments.length > 0 && (slot === undefined || isEmpty(slot));
+      if (slot?.children || slot?.tree !== undefined) return undefined;
+      return { value: slot?.value, attributes: slot?.attributes };
     },
 
     finish(manifest) {
@@ -154,10 +159,6 @@ function newTrie(): Trie {
 
 function newSlot(): Slot {
   return { value: undefined, attributes: undefined, children: undefined, tree: undefined };
-}
-
-function isEmpty({ value, attributes, children, tree }: Slot): boolean {
-  return [value, attributes, children, tree].every((part) => part === undefined);
 }
 
 function childOf(parent: Slot, segment: string): Slot {

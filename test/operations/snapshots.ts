@@ -4,7 +4,7 @@ import { walkSnapshot } from '../../src/snapshot/walk.ts';
 
 export const policy = { include: [], exclude: [], ephemeral: 'skip' } as const;
 
-export const node = (key: string, value: string | Uint8Array) => ({
+export const node = (key: string, value: string | Uint8Array | null) => ({
   key: Buffer.from(key, 'latin1'),
   value: typeof value === 'string' ? Buffer.from(value, 'latin1') : value,
   attributes: undefined,

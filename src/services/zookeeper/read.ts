@@ -1,6 +1,6 @@
 import type { Node } from '../../snapshot/node.ts';
 import { latin1 } from '../../snapshot/paths.ts';
-import type { ReadEvent, Reading, ReadOptions } from '../service.ts';
+import type { ReadEvent, Reading, ReadOptions, Unreadable } from '../service.ts';
 import { openLanes } from './lanes.ts';
 import { parentPath, systemPath } from './paths.ts';
 import { openReads } from './reads.ts';
@@ -48,25 +48,32 @@ export async function readTree(address: ZookeeperAddress, top: string, options: 
   }
 }
 
-/** A tree that was read, as batches of nodes. */
+/** A tree that was read, as batches of nodes in the order of their paths, each below nodes that are there. */
 export function* batchesOf({ nodes, hidden }: Walk, top: string): Generator<ReadEvent> {
-  const unreadable = [...hidden].map((path) => ({
-    key: Buffer.from(path, 'latin1'),
-    reason: 'no permission to read it',
-    subtree: true,
-  }));
-  if (unreadable.length > 0) yield { type: 'batch', nodes: [], unreadable };
-
+  const below = new Set([top]);
   let batch: Node[] = [];
-  for (const [path, found] of nodes) {
+  // One character per byte, so this is the order of the bytes.
+  for (const path of [...nodes.keys(), ...hidden].sort()) {
     // What was below a node that vanished is gone with it.
-    if (path !== top && !nodes.has(parentPath(path))) continue;
+    if (path !== top && !below.has(parentPath(path))) continue;
+    const found = nodes.get(path);
+    if (!found) {
+      yield { type: 'batch', nodes: batch };
+      yield { type: 'batch', nodes: [], unreadable: [unreadable(path)] };
+      batch = [];
+      continue;
+    }
+    if (found.record.hasChildren) below.add(path);
     batch.push(nodeOf(path, found));
     if (batch.length < batchNodes) continue;
     yield { type: 'batch', nodes: batch };
     batch = [];
   }
   yield { type: 'batch', nodes: batch };
+}
+
+function unreadable(path: string): Unreadable {
+  return { key: Buffer.from(path, 'latin1'), reason: 'no permission to read it', subtree: true };
 }
 
 function nodeOf(path: string, { record, attributes }: Found): Node {

@@ -26,7 +26,7 @@ export async function trackingRequest(repository: Repository, remote: Remote): P
   return {
     ref: repository.branch,
     into: [memoryRef('tracked', remote.name, repository), memoryRef('seen', remote.name, repository)],
-    accept: (tip) => requireAcceptable(repository, remote, seen, tip),
+    accept: (tip) => requireAcceptable(repository, remote, seen === undefined ? [] : [seen], tip),
   };
 }
 
@@ -57,21 +57,22 @@ export async function mendMemory(repository: Repository, remote: Remote): Promis
 }
 
 /**
- * Proves that a commit which came from a remote follows from the one that was seen there last, and is signed by one of those
- * who are trusted. Throws `TreekeeperError('unsigned')`.
+ * Proves that a commit which came from a remote follows from all that was seen there, and is signed by one of those who are
+ * trusted. Throws `TreekeeperError('unsigned')`.
  */
 export async function requireAcceptable(
   repository: Repository,
   remote: Remote,
-  seen: Oid | undefined,
+  seen: readonly Oid[],
   tip: Oid,
 ): Promise<void> {
   const { trust } = remote;
   await using reader = await openReader(repository);
-  if (seen !== undefined && !trust?.otherHistory && !(await comesFrom(repository, reader, seen, tip))) {
+  for (const last of trust?.otherHistory ? [] : seen) {
+    if (await comesFrom(repository, reader, last, tip)) continue;
     throw new TreekeeperError(
       'unsigned',
-      `the branch of ${describeRemote(remote)} is at ${tip.slice(0, 10)}, which does not come from ${seen.slice(0, 10)}, the snapshot that was seen there last`,
+      `the branch of ${describeRemote(remote)} is at ${tip.slice(0, 10)}, which does not come from ${last.slice(0, 10)}, the snapshot that was seen there last`,
       {
         hint: 'somebody took it back or put another history in its place, and nothing was taken; where that is meant, --allow-other-history takes it, from now on',
       },

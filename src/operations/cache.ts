@@ -83,24 +83,26 @@ async function bringUpToDate(
 ): Promise<Repository> {
   await using _turn = await waitForLock(repository);
   const ours = await readBranch(repository);
-  const seen = (await readMemory(memory)) ?? ours;
+  const known = await readMemory(memory);
+  // Both: the one may have been put back, or not been written, and the other thrown away.
+  const seen = [known, ours].filter((oid) => oid !== undefined);
+  for (const oid of seen) if (ours !== undefined && oid !== tip) await requireObject(repository, oid);
   const accept = (found: Oid) => requireAcceptable(repository, remote, seen, found);
   const isEnough = depth === 'newest' || !(await isShallowRepository(repository));
   if (isEnough && tip !== undefined && ours === tip) await accept(tip);
   else {
-    if (ours !== undefined && seen !== undefined) await requireObject(repository, seen);
     // Where something was seen, what came since has to be there, to tell whether it comes from that.
-    const isPart = depth === 'newest' && (seen === undefined || ours !== undefined);
+    const isPart = depth === 'newest' && (seen.length === 0 || ours !== undefined);
     const request: FetchRequest = {
       ref: `refs/heads/${branch}`,
       into: [repository.branch],
       accept,
-      ...(isPart && { part: seen === undefined ? 'newest' : 'new' }),
+      ...(isPart && { part: seen.length === 0 ? 'newest' : 'new' }),
     };
     await fetchBranch(repository, remote.url, request, remote.access);
   }
   const taken = await readBranch(repository);
-  if (taken !== undefined && taken !== seen) await writeMemory(memory, taken);
+  if (taken !== undefined && taken !== known) await writeMemory(memory, taken);
   return repository;
 }
 
@@ -115,7 +117,7 @@ async function readMemory(path: string): Promise<Oid | undefined> {
   return /^[0-9a-f]{40}$/.exec(text.trim())?.[0];
 }
 
-/** A memory that cannot be written is one that is not there: the next fetch begins it anew. */
+/** What cannot be written stays as it was: what the cache has counts as well. */
 async function writeMemory(path: string, oid: Oid): Promise<void> {
   const temporary = aside(path);
   try {

@@ -31,8 +31,8 @@ const longestPause = 2_000;
 /**
  * Pushes the branch to the same one of a remote. What others put there stays, and ours comes on top: the remote's history
  * is linear, and nothing is ever forced. Counts only once the remote says that its branch is where it should be. Throws
- * `TreekeeperError('push')`, and as `mendMemory` does; the repository is then as before, and the next push brings everything that is missing. With
- * `found`, the store that was just read is there as it was found, even where we have nothing new of it.
+ * `TreekeeperError('push')`, and as `mendMemory` does; the repository is then as before, and the next push brings everything
+ * that is missing. With `found`, the store that was just read is there as it was found, even where we have nothing new of it.
  */
 export async function push(
   repository: Repository,

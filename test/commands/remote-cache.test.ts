@@ -129,6 +129,33 @@ test('a cache that is damaged is made anew', async () => {
   expect(readdirSync(caches).map(extname).sort()).toEqual(['.git', '.seen']);
 });
 
+test('a memory that is old, damaged or lost lets nothing be taken back as long as the cache is there', async () => {
+  await using remote = await reading();
+  const { read, push, hub, caches } = remote;
+  const shown = async () => (await read('show', 'latest:app')).stdout;
+  const memory = () => join(caches, readdirSync(caches).find((name) => name.endsWith('.seen')) ?? '');
+  expect(await shown()).toBe('3');
+  const old = readFileSync(memory());
+  await push('4');
+  expect(await shown()).toBe('4');
+  const tip = git(hub, 'rev-parse', 'main');
+  for (const content of [old, old.subarray(0, 20), Buffer.alloc(0), undefined]) {
+    if (content) writeFileSync(memory(), content);
+    else rmSync(memory());
+    git(hub, 'update-ref', 'refs/heads/main', 'main~1');
+    expect(await read('show', 'latest:app')).toMatchObject({ status: 14, stdout: '' });
+    git(hub, 'update-ref', 'refs/heads/main', tip);
+    expect(await shown()).toBe('4');
+    expect(readFileSync(memory(), 'utf8')).toBe(`${tip}\n`);
+  }
+
+  // Of a commit from before those that the cache has.
+  rmSync(caches, { recursive: true });
+  expect(await shown()).toBe('4');
+  writeFileSync(memory(), git(hub, 'rev-parse', 'main~3'));
+  expect(await shown()).toBe('4');
+});
+
 test('a remote that cannot be read leaves the cache as it was, and a clone of it leaves nothing', async () => {
   await using remote = await reading();
   const { read, hub, away, cache } = remote;

@@ -14,7 +14,7 @@ export interface ConsulAddress {
   readonly datacenter?: string;
   readonly namespace?: string;
   readonly partition?: string;
-  /** How long an endpoint may be silent, in milliseconds. */
+  /** How long an endpoint may be silent, fall behind with a long answer, or take for a short one, in milliseconds. */
   readonly timeout: number;
 }
 

@@ -1,4 +1,5 @@
 import { TreekeeperError } from '../../errors.ts';
+import { describeImpatience } from '../patience.ts';
 import { type Description, describeTransport, type TransportWords } from '../transport.ts';
 
 /**
@@ -54,8 +55,7 @@ const words: TransportWords = {
 };
 
 function describe({ code, message }: ConsulFailure, timeout: number): Description | undefined {
-  if (code === 'TIMEOUT')
-    return [`did not answer within ${timeout / 1000} s`, 'is it up, and is it a consul? --timeout gives it longer'];
+  if (code === 'TIMEOUT') return describeImpatience(message, words, timeout);
   if (/HTTP request to an HTTPS server/.test(message)) return ['wants TLS', 'write consul+tls:// for it'];
   if (/ACL not found/.test(message))
     return ['does not know the token', 'give one that it knows with CONSUL_HTTP_TOKEN'];

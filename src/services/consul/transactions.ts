@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import type { Agent } from 'node:http';
 import { type Endpoint, formatEndpoint, isSocket } from '../address.ts';
+import { silence } from '../patience.ts';
 import { ConsulFailure, failureOf } from './failure.ts';
 
 /** A transaction as Consul answered it: what is wrong with which of its operations, or the entries that it found. */
@@ -82,7 +83,7 @@ export async function openTransactions(input: TransactionsInput): Promise<Transa
       body = await call;
     } catch (thrown) {
       const { response, isTimeout } = thrown as { response?: { statusCode: number; body?: unknown }; isTimeout?: true };
-      if (isTimeout) throw new ConsulFailure('TIMEOUT', 'no answer', name);
+      if (isTimeout) throw new ConsulFailure('TIMEOUT', silence, name);
       if (!response) throw failureOf(thrown, name);
       if (response.statusCode !== 409 || !isTransaction)
         throw new ConsulFailure(String(response.statusCode), String(response.body ?? ''), name);

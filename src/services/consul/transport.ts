@@ -3,6 +3,7 @@ import { request as requestTls, Agent as TlsAgent } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { TreekeeperError } from '../../errors.ts';
 import { type Endpoint, formatEndpoint, isSocket } from '../address.ts';
+import { madeUpBy, silence, slowness } from '../patience.ts';
 import { ConsulFailure, failureOf } from './failure.ts';
 
 /** PEM files as they are, and the name that the certificate has to be for where it is not the host. */
@@ -28,6 +29,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: AsyncIterable<Buffer>;
+  /** When a short answer has to be whole, as `Date.now()` has it. */
+  readonly deadline: number;
 }
 
 /** Connections that are used again. Throws `TreekeeperError('usage')` where the TLS files are not usable. */
@@ -48,7 +51,7 @@ export function openAgent(tls: Tls | undefined): Agent {
 
 /**
  * Sends one request to one endpoint, over TLS where the agent does. Fails with a `ConsulFailure`, also when the endpoint
- * is silent for `timeout` milliseconds, be it before the answer or within it.
+ * takes `timeout` milliseconds to begin its answer, or falls as much behind within it.
  */
 export function send(
   endpoint: Endpoint,
@@ -62,15 +65,16 @@ export function send(
   return new Promise((resolve, reject) => {
     const target = isSocket(endpoint.host) ? { socketPath: endpoint.host } : endpoint;
     const sent = start({ ...target, agent, ...options });
-    const silence = setTimeout(() => sent.destroy(silent(name)), timeout);
+    const deadline = Date.now() + timeout;
+    const timer = setTimeout(() => sent.destroy(new ConsulFailure('TIMEOUT', silence, name)), timeout);
     sent.on('error', (thrown) => {
-      clearTimeout(silence);
+      clearTimeout(timer);
       reject(failureOf(thrown, name));
     });
     sent.once('response', (response) => {
-      clearTimeout(silence);
+      clearTimeout(timer);
       const { statusCode: status = 0, headers } = response;
-      resolve({ endpoint: name, status, headers, body: piecesOf(response, name, timeout) });
+      resolve({ endpoint: name, status, headers, body: piecesOf(response, name, timeout), deadline });
     });
     sent.end(body);
   });
@@ -78,12 +82,19 @@ export function send(
 
 async function* piecesOf(response: IncomingMessage, name: string, timeout: number): AsyncGenerator<Buffer> {
   const pieces = response[Symbol.asyncIterator]();
+  /** In milliseconds. The time that the reader takes for a piece is not the endpoint's. */
+  let behind = 0;
   try {
     for (;;) {
-      // The time that the reader takes for a piece is not the endpoint's.
-      const silence = setTimeout(() => response.destroy(silent(name)), timeout);
-      const { done, value } = await pieces.next().finally(() => clearTimeout(silence));
+      const asked = Date.now();
+      const why = behind > 0 ? slowness : silence;
+      const timer = setTimeout(
+        () => response.destroy(new ConsulFailure('TIMEOUT', why, name)),
+        Math.max(0, timeout - behind),
+      );
+      const { done, value } = await pieces.next().finally(() => clearTimeout(timer));
       if (done) return;
+      behind = Math.max(0, behind + (Date.now() - asked) - madeUpBy(value.length));
       yield value;
     }
   } catch (thrown) {
@@ -93,17 +104,14 @@ async function* piecesOf(response: IncomingMessage, name: string, timeout: numbe
   }
 }
 
-function silent(name: string): ConsulFailure {
-  return new ConsulFailure('TIMEOUT', 'no answer', name);
-}
-
-/** The text of a short answer: what a foreign server sends without an end is not waited for. */
-export async function textOf({ body, endpoint }: Answer): Promise<string> {
+/** The text of a short answer: what a server sends without an end, quickly or slowly, is not waited for. */
+export async function textOf({ body, endpoint, deadline }: Answer): Promise<string> {
   const pieces: Buffer[] = [];
   let length = 0;
   for await (const piece of body) {
     pieces.push(piece);
     length += piece.length;
+    if (Date.now() > deadline) throw new ConsulFailure('TIMEOUT', slowness, endpoint);
     if (length > 1024 * 1024) throw new ConsulFailure('FOREIGN', 'the answer has no end', endpoint);
   }
   return Buffer.concat(pieces).toString();

@@ -1,6 +1,7 @@
 import { type ChannelOptions, Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { TreekeeperError } from '../../errors.ts';
 import { type Endpoint, formatEndpoint } from '../address.ts';
+import { slowness } from '../patience.ts';
 import {
   decodeRangeFor,
   decodeStatus,
@@ -35,6 +36,8 @@ export interface EtcdClient {
   /** `request` is a transaction as the codec makes it. */
   txn(request: Buffer): Promise<TxnResponse>;
   status(): Promise<StatusResponse>;
+  /** How many bytes come in half the time that an endpoint has for an answer, going by the last one. */
+  readonly bytesInTime: number;
   close(): void;
 }
 
@@ -63,6 +66,7 @@ export function openClient(address: EtcdAddress): EtcdClient {
   }));
   let current = 0;
   let token: Promise<string> | undefined;
+  let bytesInTime = Number.POSITIVE_INFINITY;
 
   async function call<Answer>(path: string, request: Buffer, decode: (message: Buffer) => Answer): Promise<Answer> {
     const deadline = Date.now() + timeout;
@@ -130,19 +134,29 @@ export function openClient(address: EtcdAddress): EtcdClient {
     if (token !== undefined) metadata.set('token', token);
 
     return new Promise((resolve, reject) => {
-      client.makeUnaryRequest(
+      let begun = 0;
+      const receive = (message: Buffer) => {
+        const share = timeout / endpoints.length / 2;
+        bytesInTime = (message.length * share) / (Date.now() - begun + 1);
+        return decode(message);
+      };
+      const call = client.makeUnaryRequest(
         path,
         (bytes: Buffer) => bytes,
-        decode,
+        receive,
         request,
         metadata,
         { deadline },
         (error, answer) => {
-          if (error) reject(new EtcdFailure(error.code, error.details, name));
+          const isSlow = error?.code === status.DEADLINE_EXCEEDED && begun > 0;
+          if (error) reject(new EtcdFailure(error.code, isSlow ? slowness : error.details, name));
           else if (answer === undefined) reject(new EtcdFailure(status.INTERNAL, 'the answer is empty', name));
           else resolve(answer);
         },
       );
+      call.once('metadata', () => {
+        begun = Date.now();
+      });
     });
   }
 
@@ -151,6 +165,9 @@ export function openClient(address: EtcdAddress): EtcdClient {
       call('/etcdserverpb.KV/Range', encodeRange(request), (message) => decodeRangeFor(request, message)),
     txn: (request) => call('/etcdserverpb.KV/Txn', request, decodeTxn),
     status: () => call('/etcdserverpb.Maintenance/Status', Buffer.alloc(0), decodeStatus),
+    get bytesInTime() {
+      return bytesInTime;
+    },
     close: () => {
       for (const { client } of channels) client?.close();
     },

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { TreekeeperError } from '../../errors.ts';
+import { describeImpatience, silence, slowness } from '../patience.ts';
 import { type Description, describeTransport, type TransportWords } from '../transport.ts';
 
 /** A call that etcd, or the way to it, refused. `code` is gRPC's. */
@@ -45,7 +46,7 @@ const words: TransportWords = {
 
 function describe({ code, message }: EtcdFailure, timeout: number): Description | undefined {
   if (code === status.DEADLINE_EXCEEDED)
-    return [`did not answer within ${timeout / 1000} s`, 'is it up, and is it an etcd? --timeout gives it longer'];
+    return describeImpatience(message === slowness ? slowness : silence, words, timeout);
   const transport = describeTransport(message, words);
   if (transport) return transport;
   if (/authentication failed/.test(message)) return ['does not accept the user or the password'];

@@ -9,12 +9,14 @@ import type { KeyValue, RangeResponse } from './codec.ts';
 import { isFailure } from './failure.ts';
 import { encodeRangeEnds, type KeyRange } from './ranges.ts';
 
-/** Pages aim at so many bytes: larger ones gain nothing, and of smaller ones each makes the server count the rest again. */
+/**
+ * Pages aim at so many bytes, or at as many as come in time: larger ones gain nothing, and of smaller ones each makes the
+ * server count the rest again.
+ */
 const pageBytes = 4 * 1024 * 1024;
-const firstPage = 64;
-const smallestPage = 16;
+const firstPage = 8;
 const largestPage = 100_000;
-const fastestGrowth = 8;
+const fastestGrowth = 16;
 
 /** One page of keys, all pages of a read at one revision. */
 export interface Page {
@@ -62,7 +64,7 @@ async function* onePageAfterTheOther(
       signal?.throwIfAborted();
       const page = await readPage(at);
       revision ||= page.revision;
-      limit = nextLimit(page.entries, limit);
+      limit = nextLimit(page.entries, limit, Math.min(pageBytes, client.bytesInTime));
       const last = page.entries.at(-1);
       at = page.more && last ? { start: `${latin1(last.key)}\0`, end: range.end } : undefined;
       yield { entries: page.entries, revision };
@@ -84,12 +86,12 @@ async function* onePageAfterTheOther(
   }
 }
 
-function nextLimit(entries: readonly KeyValue[], limit: number): number {
+function nextLimit(entries: readonly KeyValue[], limit: number, aim: number): number {
   if (entries.length === 0) return limit;
   let bytes = 0;
   for (const { key, value } of entries) bytes += key.length + value.length;
-  const fitting = Math.floor((pageBytes * entries.length) / bytes);
-  return Math.min(Math.max(fitting, smallestPage), limit * fastestGrowth, largestPage);
+  const fitting = Math.floor((aim * entries.length) / bytes);
+  return Math.min(Math.max(fitting, 1), limit * fastestGrowth, largestPage);
 }
 
 /** What a lease is recorded as: its id as etcdctl writes it, and the seconds it was granted for where that was asked. */

@@ -1,4 +1,5 @@
 import { TreekeeperError } from '../../errors.ts';
+import { describeImpatience } from '../patience.ts';
 import { type Description, describeTransport, type TransportWords } from '../transport.ts';
 
 /** ZooKeeper's errors that mean something to treekeeper (KeeperException.Code). */
@@ -57,8 +58,7 @@ export function isFailure(thrown: unknown, code: number): thrown is ZookeeperFai
   return thrown instanceof ZookeeperFailure && thrown.code === code;
 }
 
-/** What `ZookeeperFailure.message` says where nothing came in time; the number of milliseconds is the caller's. */
-export const silence = 'no answer in time';
+/** What `ZookeeperFailure.message` says where something else than a ZooKeeper answers. */
 export const strange = 'no ZooKeeper';
 
 const words: TransportWords = {
@@ -80,9 +80,8 @@ export function explain(thrown: unknown, timeout: number): unknown {
 }
 
 function describe({ code, message }: ZookeeperFailure, timeout: number): Description {
-  if (message === silence) {
-    return [`did not answer within ${timeout / 1000} s`, 'is it up, and is it a ZooKeeper? --timeout gives it longer'];
-  }
+  const impatience = describeImpatience(message, words, timeout);
+  if (impatience) return impatience;
   if (message === strange) {
     return [
       'does not answer as a ZooKeeper does',

@@ -1,4 +1,5 @@
-import { codes, silence, strange, ZookeeperFailure } from './failure.ts';
+import { silence } from '../patience.ts';
+import { codes, strange, ZookeeperFailure } from './failure.ts';
 import { JuteReader, JuteWriter } from './jute.ts';
 import type { Link } from './link.ts';
 import { decodeConnectResponse, decodeReplyHeader, encodeAuth, encodeConnectRequest, opCodes } from './records.ts';

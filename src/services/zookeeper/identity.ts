@@ -34,12 +34,17 @@ export function readVersion({ endpoints: [endpoint], tls, timeout }: ZookeeperAd
   return new Promise((resolve) => {
     let text = '';
     const socket = tls ? connectTls({ ...endpoint, ...tls }) : connect(endpoint);
-    socket.setTimeout(Math.min(timeout, 2_000), () => socket.destroy());
+    const timer = setTimeout(() => socket.destroy(), Math.min(timeout, 2_000));
     socket.once(tls ? 'secureConnect' : 'connect', () => socket.write('srvr'));
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1');
+      // The version is at the beginning, and a foreign server may have no end.
+      if (text.length > 1_000) socket.destroy();
     });
     socket.on('error', () => {});
-    socket.once('close', () => resolve(/^Zookeeper version: ([0-9]+(?:\.[0-9]+)*)/.exec(text)?.[1]));
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve(/^Zookeeper version: ([0-9]+(?:\.[0-9]+)*)/.exec(text)?.[1]);
+    });
   });
 }

@@ -1,8 +1,9 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Endpoint, formatEndpoint } from '../address.ts';
+import { silence } from '../patience.ts';
 import { transportText } from '../transport.ts';
-import { codes, silence, strange, ZookeeperFailure } from './failure.ts';
+import { codes, strange, ZookeeperFailure } from './failure.ts';
 import { frameReader } from './frames.ts';
 
 export interface Tls {
@@ -23,8 +24,8 @@ export interface Link {
 
 export interface LinkEvents {
   frame(frame: Buffer): void;
-  /** Bytes came, be it only a part of a frame. */
-  heard(): void;
+  /** So many bytes came, be it only a part of a frame. */
+  heard(bytes: number): void;
   /** Called once, when nothing will come any more. */
   closed(reason: ZookeeperFailure): void;
 }
@@ -51,7 +52,7 @@ export function openLink(endpoint: Endpoint, tls: Tls | undefined, timeout: numb
       resolve({ endpoint: name, destroy, send: (frames) => socket.write(frames) });
     });
     socket.on('data', (chunk) => {
-      events.heard();
+      events.heard(chunk.length);
       try {
         feed(chunk);
       } catch (thrown) {

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../../errors.ts';
 import { type Endpoint, formatEndpoint } from '../address.ts';
+import { madeUpBy, silence, slowness } from '../patience.ts';
 import { type Calls, makeCalls, type Operation } from './calls.ts';
-import { codes, isFailure, silence, strange, ZookeeperFailure } from './failure.ts';
+import { codes, isFailure, strange, ZookeeperFailure } from './failure.ts';
 import { type Handshake, shakeHands } from './handshake.ts';
 import { JuteReader, JuteWriter } from './jute.ts';
 import { type Link, openLink, type Tls } from './link.ts';
@@ -17,7 +18,7 @@ export interface ZookeeperAddress {
   /** For the digest scheme. */
   readonly user?: string;
   readonly password?: string;
-  /** How long the servers, all of them together, may be silent, in milliseconds. */
+  /** How long the servers, all of them together, may be silent or fall behind with answers, in milliseconds. */
   readonly timeout: number;
 }
 
@@ -73,7 +74,10 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   let current = 0;
   let nextXid = 1;
   let zxid = 0n;
+  /** Moves on with what comes, so that the time since then is what the servers are behind. */
   let waitingSince = 0;
+  let heardAt = 0;
+  let attachedAt = 0;
   let lastSent = 0;
   let closed: (() => void) | undefined;
   let isClosed = false;
@@ -124,10 +128,11 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     if (first) link?.send(more.length > 0 ? Buffer.concat([first, ...more]) : first);
   }
 
-  function attach(): void {
+  /** `lost` is why there was no link any more, where there was one. */
+  function attach(lost?: ZookeeperFailure): void {
     if (isAttaching) return;
     isAttaching = true;
-    reach()
+    reach(lost)
       .finally(() => {
         isAttaching = false;
       })
@@ -135,7 +140,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   }
 
   /** Servers that never answered are tried once each; one that did is given until the timeout to come back. */
-  async function reach(): Promise<void> {
+  async function reach(lost: ZookeeperFailure | undefined): Promise<void> {
     const deadline = waitingSince + timeout;
     const isFirst = session.id === 0n;
     for (let tried = 1; ; tried++) {
@@ -144,7 +149,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       const left = isClosed ? 0 : deadline - Date.now();
       const sharing = endpoints.length - ((tried - 1) % endpoints.length);
       try {
-        if (left <= 0) throw new ZookeeperFailure(codes.lost, formatEndpoint(endpoint), silence);
+        if (left <= 0) throw lost ?? new ZookeeperFailure(codes.lost, formatEndpoint(endpoint), silence);
         return await reachOne(endpoint, isFirst ? left / sharing : Math.min(left, mostPatience(timeout)));
       } catch (thrown) {
         if (!isFailure(thrown, codes.lost)) throw thrown;
@@ -168,8 +173,9 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     let handshake: Handshake | undefined;
     const opened = await openLink(endpoint, tls, within, {
       frame: (frame) => (handshake ? handshake.frame(frame) : take(frame)),
-      heard: () => {
-        waitingSince = Date.now();
+      // A server that begins sessions and answers nothing in them is no better than a silent one.
+      heard: (bytes) => {
+        if (link) hear(bytes);
       },
       // One that never became the link takes no calls with it.
       closed: (reason) => (link === opened ? lose(reason) : handshake?.fail(reason)),
@@ -180,6 +186,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       handshake = undefined;
       if (isClosed) throw new ZookeeperFailure(codes.lost, opened.endpoint, 'the session was closed');
       link = opened;
+      attachedAt = Date.now();
       for (const { calls, index } of pending.values()) send(calls.frame(index));
     } catch (thrown) {
       opened.destroy();
@@ -187,6 +194,11 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       session = { id: 0n, password: noPassword, timeout: sessionTimeout };
       return await reachOne(endpoint, deadline - Date.now());
     }
+  }
+
+  function hear(bytes: number): void {
+    heardAt = Date.now();
+    waitingSince = Math.min(heardAt, waitingSince + madeUpBy(bytes));
   }
 
   function take(frame: Buffer): void {
@@ -219,7 +231,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     closed?.();
     failAll(reason, ({ repeatable }) => !repeatable || closed !== undefined);
     current += 1;
-    if (pending.size > 0) attach();
+    if (pending.size > 0) attach(reason);
   }
 
   function failAll(reason: ZookeeperFailure, which: (calls: Calls) => boolean): void {
@@ -234,8 +246,8 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   function watchTime(): void {
     const now = Date.now();
     const patience = endpoints.length > 1 ? timeout / 2 : timeout;
-    if (link && pending.size > 0 && now - waitingSince > patience)
-      link.destroy(new ZookeeperFailure(codes.lost, link.endpoint, silence));
+    if (link && pending.size > 0 && now - Math.max(waitingSince, attachedAt) > patience)
+      link.destroy(new ZookeeperFailure(codes.lost, link.endpoint, now - heardAt > patience ? silence : slowness));
     else if (link && now - lastSent > session.timeout / 3) send(command(-2, opCodes.ping));
   }
 

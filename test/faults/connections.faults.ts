@@ -23,7 +23,7 @@ const leaves = 150;
 /** TCP tells when bytes are other ones or missing, unless somebody in between has made it so. */
 const isUndetectable = ({ harm }: Fault) => harm === 'change';
 
-const harms = ['delay', 'reset', 'end', 'gone', 'stall', 'change', 'change'] as const;
+const harms = ['delay', 'reset', 'end', 'gone', 'stall', 'drip', 'change', 'change'] as const;
 
 for (const { kind, start, key } of storeKinds) {
   subject(`a bad connection in a backup: ${kind}`, async (subject) => {
@@ -51,7 +51,7 @@ for (const { kind, start, key } of storeKinds) {
     const whole = gitIn(quiet, 'rev-parse', 'main:s');
     const nodes = Number(reported(await backup(quiet, store.url()), 'backup')[0]?.['nodes']);
 
-    const faults = anyFaults(subject, passed, subject.scale(35, 1_500));
+    const faults = anyFaults(subject, passed, subject.scale(40, 1_500));
     await inFlight(faults, atOnce, async (fault, index) => {
       const where = `${index}: ${describeFault(fault)}`;
       const path = caseDirectory(directory.path, String(index));
@@ -96,7 +96,7 @@ for (const { kind, start, key } of storeKinds) {
       return { ...relay.passed };
     });
 
-    const faults = anyFaults(subject, passed, subject.scale(21, 1_000));
+    const faults = anyFaults(subject, passed, subject.scale(24, 1_000));
     await inFlight(faults, atOnce, async (fault, index) => {
       const name = `c${index}`;
       const own = relocated(tree, key('t'), key(name));

@@ -1,15 +1,17 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { Endpoint } from '../../src/services/address.ts';
+import { trickling } from '../servers/trickle.ts';
 import type { Mutation } from './mutations.ts';
 
 /**
  * What can befall a connection. `delay`: nothing passes for a moment. `reset` and `end`: it is over, roughly or politely.
  * `gone`: all connections are over, and there are no new ones. `stall`: nothing passes any more, on any connection.
+ * `drip`: from then on everything that goes that way goes byte by byte, so that it is never silent and never done.
  * `change`: other bytes pass, as no network of today does but a bad proxy might. `flood`: the same, and behind them come
  * zeros without an end.
  */
-export type Harm = 'delay' | 'reset' | 'end' | 'gone' | 'stall' | 'change' | 'flood';
+export type Harm = 'delay' | 'reset' | 'end' | 'gone' | 'stall' | 'drip' | 'change' | 'flood';
 
 const sides = ['request', 'answer'] as const;
 export type Side = (typeof sides)[number];
@@ -39,6 +41,8 @@ export interface Relay extends AsyncDisposable {
 }
 
 const pauseTime = 200;
+/** Bytes a second. */
+const dripRate = 40;
 
 function* zeros(): Generator<Buffer> {
   const some = Buffer.alloc(1024 * 1024);
@@ -49,6 +53,8 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
   const sockets = new Set<Socket>();
   const passed = { request: 0, answer: 0 };
   const pieces: number[] = [];
+  const drip = trickling(dripRate);
+  let dripping: Side | undefined;
   let isStalled = false;
   let isGone = false;
 
@@ -71,13 +77,14 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
       const before = fault?.side === side ? fault.at - passed[side] : -1;
       if (side === 'answer') pieces.push(passed.answer);
       passed[side] += chunk.length;
+      if (dripping === side) return void drip(from, to, chunk);
       if (!fault || before < 0 || before >= chunk.length) return void to.write(chunk);
       if (before > 0) to.write(chunk.subarray(0, before));
       hurt(fault, from, to, chunk.subarray(before));
     });
   }
 
-  function hurt({ harm, mutation }: Fault, from: Socket, to: Socket, rest: Buffer): void {
+  function hurt({ side, harm, mutation }: Fault, from: Socket, to: Socket, rest: Buffer): void {
     if (harm === 'delay') {
       from.pause();
       setTimeout(() => {
@@ -85,7 +92,10 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
         from.resume();
       }, pauseTime);
     } else if (harm === 'stall') isStalled = true;
-    else if (harm === 'reset') {
+    else if (harm === 'drip') {
+      dripping = side;
+      drip(from, to, rest);
+    } else if (harm === 'reset') {
       from.resetAndDestroy();
       to.resetAndDestroy();
     } else if (harm === 'end') {

@@ -82,19 +82,16 @@ export class JuteReader {
     this.#source = source;
   }
 
+  get source(): Buffer {
+    return this.#source;
+  }
+
   get remaining(): number {
     return this.#source.length - this.#at;
   }
 
   int(): number {
     return this.#source.readInt32BE(this.#take(4));
-  }
-
-  /** What `int` would answer, which still can. */
-  get nextInt(): number {
-    const next = this.int();
-    this.#at -= 4;
-    return next;
   }
 
   long(): bigint {
@@ -123,6 +120,11 @@ export class JuteReader {
   bytes(length: number): Buffer {
     const start = this.#take(length);
     return this.#source.subarray(start, start + length);
+  }
+
+  /** Passes over the next bytes. Answers where they begin in `source`. */
+  skip(length: number): number {
+    return this.#take(length);
   }
 
   #take(size: number): number {

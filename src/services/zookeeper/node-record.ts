@@ -7,24 +7,29 @@ const half = 4;
 
 /** The answer to getData, kept as it came, since of most nodes little more than the data is ever looked at. */
 export class NodeRecord {
+  /** What it came in. A view of its own would take more memory than most records. */
+  readonly #source: Buffer;
   /** The data behind its length, then the stat. */
-  readonly #bytes: Buffer;
+  readonly #start: number;
+  readonly #end: number;
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
+  constructor(source: Buffer, start: number, end: number) {
+    this.#source = source;
+    this.#start = start;
+    this.#end = end;
   }
 
   get size(): number {
-    return this.#bytes.length;
+    return this.#end - this.#start;
   }
 
   /** A view. */
   get data(): Buffer | null {
-    return new JuteReader(this.#bytes).buffer();
+    return new JuteReader(this.#source.subarray(this.#start, this.#end)).buffer();
   }
 
   get stat(): Stat {
-    return decodeStat(new JuteReader(this.#bytes.subarray(-statSize)));
+    return decodeStat(new JuteReader(this.#source.subarray(this.#end - statSize, this.#end)));
   }
 
   /** Whether it belongs to a session, and dies with it. */
@@ -47,12 +52,14 @@ export class NodeRecord {
   }
 
   #int(at: number): number {
-    return this.#bytes.readInt32BE(this.#bytes.length - statSize + at);
+    return this.#source.readInt32BE(this.#end - statSize + at);
   }
 }
 
 /** Throws `RangeError` where the answer is cut off. */
 export function decodeNodeRecord(reader: JuteReader): NodeRecord {
-  const length = reader.nextInt;
-  return new NodeRecord(reader.bytes(4 + Math.max(0, length) + statSize));
+  const start = reader.skip(4);
+  const length = Math.max(0, reader.source.readInt32BE(start));
+  reader.skip(length + statSize);
+  return new NodeRecord(reader.source, start, start + 4 + length + statSize);
 }

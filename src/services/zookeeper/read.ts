@@ -48,7 +48,10 @@ export async function readTree(address: ZookeeperAddress, top: string, options: 
   }
 }
 
-/** A tree that was read, as batches of nodes in the order of their paths, each below nodes that are there. */
+/**
+ * A tree that was read, as batches of nodes in the order of their paths, each below nodes that are there. They are taken out
+ * of the walk, so that it does not hold what whoever gets them has let go.
+ */
 export function* batchesOf({ nodes, hidden }: Walk, top: string): Generator<ReadEvent> {
   const below = new Set([top]);
   let batch: Node[] = [];
@@ -63,6 +66,7 @@ export function* batchesOf({ nodes, hidden }: Walk, top: string): Generator<Read
       batch = [];
       continue;
     }
+    nodes.delete(path);
     if (found.record.hasChildren) below.add(path);
     batch.push(nodeOf(path, found));
     if (batch.length < batchNodes) continue;

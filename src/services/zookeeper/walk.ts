@@ -19,7 +19,7 @@ export interface Found {
 /** A tree that is read and held until it is known whether it moved while it was read. */
 export interface Walk {
   /** By path; a node comes after the one above it unless it was deleted and made again meanwhile. */
-  readonly nodes: ReadonlyMap<string, Found>;
+  readonly nodes: Map<string, Found>;
   /** Nodes that we may not read, and so nothing below them either. */
   readonly hidden: ReadonlySet<string>;
   /** Reads the node and everything below it. */

@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
-import { bytesField, intField, messageField } from '../../src/services/etcd/protobuf.ts';
+import { MessageWriter } from '../../src/services/etcd/protobuf.ts';
 import { openEtcd } from '../../src/services/etcd.ts';
 import { readKeys } from './etcd-nodes.ts';
 
@@ -9,8 +9,9 @@ async function answering(
   keys: readonly string[],
   count = keys.length,
 ): Promise<AsyncDisposable & { readonly port: number }> {
-  const parts = keys.flatMap((key) => messageField(2, bytesField(1, Buffer.from(key))));
-  const answer = Buffer.concat([...messageField(1, intField(3, 7)), ...parts, ...intField(4, count)]);
+  const writer = new MessageWriter().message(1, (header) => header.int(3, 7));
+  for (const key of keys) writer.message(2, (entry) => entry.bytes(1, Buffer.from(key)));
+  const answer = writer.int(4, count).finish();
   const bytes = (message: Buffer) => message;
   const Range = {
     path: '/etcdserverpb.KV/Range',

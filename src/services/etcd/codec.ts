@@ -1,4 +1,4 @@
-import { bytesField, intField, messageField, readFields } from './protobuf.ts';
+import { FieldReader, MessageWriter } from './protobuf.ts';
 
 /*
  * The messages of etcd's API that move the bulk of a backup or restore (rpc.proto and kv.proto of etcd). Everything else
@@ -31,19 +31,18 @@ export interface RangeResponse {
 }
 
 export function encodeRange({ key, end, limit, revision }: RangeRequest): Buffer {
-  return Buffer.concat([...bytesField(1, key), ...bytesField(2, end), ...intField(3, limit), ...intField(4, revision)]);
+  return new MessageWriter().bytes(1, key).bytes(2, end).int(3, limit).int(4, revision).finish();
 }
 
-/** Keys and values are views into `message`, which stays in memory as long as any of them. */
-function decodeRange(message: Buffer): RangeResponse {
-  const fields = readFields(message);
+/** Keys and values are views into the message, which stays in memory as long as any of them. */
+function decodeRange(fields: FieldReader): RangeResponse {
   const entries: KeyValue[] = [];
   let revision = 0n;
   let more = false;
   let count = 0;
   for (let number = fields.next(); number !== 0; number = fields.next()) {
-    if (number === 1) revision = decodeHeader(fields.bytes()).revision;
-    else if (number === 2) entries.push(decodeKeyValue(fields.bytes()));
+    if (number === 1) revision = decodeHeader(fields.message()).revision;
+    else if (number === 2) entries.push(decodeKeyValue(fields.message()));
     else if (number === 3) more = fields.bool();
     else if (number === 4) count = Number(fields.int());
     else fields.skip();
@@ -56,7 +55,7 @@ function decodeRange(message: Buffer): RangeResponse {
  * order or not as many as it says: no etcd answers so, and a snapshot is built as they come.
  */
 export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffer): RangeResponse {
-  const answer = decodeRange(message);
+  const answer = decodeRange(new FieldReader(message));
   let before = start;
   for (const [index, { key }] of answer.entries.entries()) {
     const order = Buffer.compare(before, key);
@@ -76,8 +75,7 @@ export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffe
 
 const nothing: Buffer = Buffer.alloc(0);
 
-function decodeKeyValue(message: Buffer): KeyValue {
-  const fields = readFields(message);
+function decodeKeyValue(fields: FieldReader): KeyValue {
   let [key, value, lease] = [nothing, nothing, 0n];
   for (let number = fields.next(); number !== 0; number = fields.next()) {
     if (number === 1) key = fields.bytes();
@@ -88,8 +86,7 @@ function decodeKeyValue(message: Buffer): KeyValue {
   return { key, value, lease };
 }
 
-function decodeHeader(message: Buffer): { cluster: bigint; revision: bigint } {
-  const fields = readFields(message);
+function decodeHeader(fields: FieldReader): { cluster: bigint; revision: bigint } {
   let [cluster, revision] = [0n, 0n];
   for (let number = fields.next(); number !== 0; number = fields.next()) {
     if (number === 1) cluster = fields.int();
@@ -107,36 +104,43 @@ export interface Pair {
 const targetCreateRevision = 1;
 const resultLess = 2;
 
-/** `create_revision(key) == 0`: true where the key is missing. Zero in a `oneof` has to be written all the same. */
-function isMissing(key: Uint8Array): Uint8Array[] {
-  return [...intField(2, targetCreateRevision), ...bytesField(3, key), Uint8Array.of(5 << 3, 0)];
+/** `create_revision(key) == 0`: true where the key is missing. */
+function isMissing(writer: MessageWriter, key: Uint8Array): void {
+  writer.int(2, targetCreateRevision).bytes(3, key).oneOfInt(5, 0);
 }
 
-function put({ key, value }: Pair): Uint8Array[] {
-  return messageField(2, [...bytesField(1, key), ...bytesField(2, value)]);
+function put(writer: MessageWriter, { key, value }: Pair): void {
+  writer.message(2, () => writer.bytes(1, key).bytes(2, value));
 }
 
 /** One transaction that creates all the pairs if every one of them is missing, and does nothing else. */
 export function encodeCreateAll(pairs: readonly Pair[]): Buffer {
-  return Buffer.concat(
-    pairs.flatMap((pair) => [...messageField(1, isMissing(pair.key)), ...messageField(2, put(pair))]),
-  );
+  const writer = new MessageWriter();
+  for (const pair of pairs) {
+    writer.message(1, () => isMissing(writer, pair.key));
+    writer.message(2, () => put(writer, pair));
+  }
+  return writer.finish();
 }
 
 /** One transaction that creates each pair if that one is missing, and else reads what is there. */
 export function encodeCreateEach(pairs: readonly Pair[]): Buffer {
-  const inner = (pair: Pair) => [
-    ...messageField(1, isMissing(pair.key)),
-    ...messageField(2, put(pair)),
-    ...messageField(3, messageField(1, bytesField(1, pair.key))),
-  ];
-  return Buffer.concat(pairs.flatMap((pair) => messageField(2, messageField(4, inner(pair)))));
+  const writer = new MessageWriter();
+  const createOne = (pair: Pair) => {
+    writer.message(1, () => isMissing(writer, pair.key));
+    writer.message(2, () => put(writer, pair));
+    writer.message(3, () => writer.message(1, () => writer.bytes(1, pair.key)));
+  };
+  for (const pair of pairs) writer.message(2, () => writer.message(4, () => createOne(pair)));
+  return writer.finish();
 }
 
 /** One transaction that would create a key if an impossible thing were true: etcd looks at the right to put, and no more. */
 export function encodeCreateNever(key: Uint8Array): Buffer {
-  const isNegative = [...intField(1, resultLess), ...isMissing(key)];
-  return Buffer.concat([...messageField(1, isNegative), ...messageField(2, put({ key, value: new Uint8Array() }))]);
+  const writer = new MessageWriter();
+  writer.message(1, () => isMissing(writer.int(1, resultLess), key));
+  writer.message(2, () => put(writer, { key, value: new Uint8Array() }));
+  return writer.finish();
 }
 
 export interface TxnResponse {
@@ -151,23 +155,25 @@ export interface OpResponse {
 }
 
 export function decodeTxn(message: Buffer): TxnResponse {
-  const fields = readFields(message);
+  return decodeTxnFields(new FieldReader(message));
+}
+
+function decodeTxnFields(fields: FieldReader): TxnResponse {
   const responses: OpResponse[] = [];
   let succeeded = false;
   for (let number = fields.next(); number !== 0; number = fields.next()) {
     if (number === 2) succeeded = fields.bool();
-    else if (number === 3) responses.push(decodeOp(fields.bytes()));
+    else if (number === 3) responses.push(decodeOp(fields.message()));
     else fields.skip();
   }
   return { succeeded, responses };
 }
 
-function decodeOp(message: Buffer): OpResponse {
-  const fields = readFields(message);
+function decodeOp(fields: FieldReader): OpResponse {
   let op: OpResponse = {};
   for (let number = fields.next(); number !== 0; number = fields.next()) {
-    if (number === 1) op = { range: decodeRange(fields.bytes()) };
-    else if (number === 4) op = { txn: decodeTxn(fields.bytes()) };
+    if (number === 1) op = { range: decodeRange(fields.message()) };
+    else if (number === 4) op = { txn: decodeTxnFields(fields.message()) };
     else fields.skip();
   }
   return op;
@@ -179,10 +185,10 @@ export interface StatusResponse {
 }
 
 export function decodeStatus(message: Buffer): StatusResponse {
-  const fields = readFields(message);
+  const fields = new FieldReader(message);
   let [cluster, version] = [0n, ''];
   for (let number = fields.next(); number !== 0; number = fields.next()) {
-    if (number === 1) cluster = decodeHeader(fields.bytes()).cluster;
+    if (number === 1) cluster = decodeHeader(fields.message()).cluster;
     else if (number === 2) version = fields.bytes().toString();
     else fields.skip();
   }

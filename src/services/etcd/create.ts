@@ -43,7 +43,7 @@ function split(pairs: readonly Pair[]): Pair[][] {
   let bytes = 0;
   for (const pair of pairs) {
     // The key is in the comparison, and in the put.
-    const size = 2 * pair.key.length + pair.value.length + 32;
+    const size = 2 * pair.key.length + pair.value.length + 48;
     const last = batches.at(-1);
     if (last && last.length < mostOps && bytes + size <= mostBytes) last.push(pair);
     else batches.push([pair]);

@@ -1,14 +1,19 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readCache } from '../../src/operations/cache-file.ts';
 import { openDir } from '../../src/services/dir.ts';
 import type { Service } from '../../src/services/service.ts';
 import { makePerson, sealedStore } from '../operations/sealed-store.ts';
+import { flip, spoil } from './spoiled.ts';
 import { type Subject, subject } from './subject.ts';
 
 type Store = Awaited<ReturnType<typeof sealedStore>>;
 
-const caches = ['seen', 'tags', 'recipients', 'run'] as const;
+/*
+ * All that a run keeps in `treekeeper/` of a Git directory. Beside it are the lock, with what it is taken with, which has a
+ * subject of its own (locks), and what is there for a moment only: a cache that is being written, and what git talks to a remote
+ * from, which dead runs leave (kills). What is known of remotes is refs (remote-memory).
+ */
+const caches = ['seen', 'tags', 'recipients', 'run', 'allowed'] as const;
 const numbers = [0, 1, 2, 3, 4];
 const plain = numbers.map((number) => `app/${number}`);
 const sealed = numbers.map((number) => `secret/${number}`);
@@ -120,46 +125,25 @@ async function makeStore() {
   const store = await sealedStore(person);
   const rule = store.rule('secret/**', person);
   store.write(Object.fromEntries([...plain, ...sealed].map((name) => [name, `first ${name}`])));
-  // The second run finds the public keys in the repository, so that it can note them.
-  for (let times = 0; times < 2; times++) await store.take([rule]);
+  await store.take([rule]);
+  // The second run finds the public keys in the repository, and nothing new, so that it can note them and what is allowed.
+  await store.take([rule], { overridden: new Set(['other-source']) });
   return { store, rule, person };
 }
 
 /** Does one thing to a cache, and tells what. */
 function disturbCache({ random }: Subject, store: Store, name: string, old: Buffer | undefined): string {
   const path = store.cache(name);
-  const content = contentOf(store, name);
-  const other = contentOf(store, random.pick(caches.filter((candidate) => candidate !== name)));
-  const [what, changed] = random.pick<readonly [string, Buffer | undefined]>([
-    ['deleted', undefined],
-    ['cut off', content.subarray(0, random.below(content.length))],
-    ['flipped', flip(content, random.below(content.length * 8))],
-    ['of another version', otherVersion(content)],
-    ['another cache', other],
-    ['old', old ?? Buffer.alloc(0)],
-    ['empty', Buffer.alloc(0)],
-  ]);
-  if (changed === undefined) rmSync(path, { force: true });
-  else writeFileSync(path, changed);
+  const others = caches.filter((candidate) => candidate !== name).map((other) => contentOf(store, other));
+  const { what, content } = spoil(random, contentOf(store, name), old, others);
+  if (content === undefined) rmSync(path, { force: true });
+  else writeFileSync(path, content);
   return `${name} ${what}`;
 }
 
 /** Empty where there is none. */
 function contentOf(store: Store, name: string): Buffer {
   return existsSync(store.cache(name)) ? readFileSync(store.cache(name)) : Buffer.alloc(0);
-}
-
-/** As a later treekeeper writes it: sound, of another kind. */
-function otherVersion(content: Buffer): Buffer {
-  const end = content.indexOf('\n');
-  const body = Buffer.concat([content.subarray(0, end), Buffer.from('.9'), content.subarray(end, -32)]);
-  return Buffer.concat([body, createHash('sha256').update(body).digest()]);
-}
-
-function flip(content: Buffer, bit: number): Buffer {
-  const flipped = Buffer.from(content);
-  if (flipped.length > 0) flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-  return flipped;
 }
 
 /** Something happens after the first nodes were read. */

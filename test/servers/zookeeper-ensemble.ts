@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Endpoint } from '../../src/services/address.ts';
 import { binary } from './binaries.ts';
 import { freePorts, type Server, startServer, temporaryDirectory } from './process.ts';
-import { javaArguments, modeOf } from './zookeeper.ts';
+import { javaArguments, modeOf, settingsOf } from './zookeeper.ts';
 
 /** Three ZooKeepers that are one. */
 export interface Ensemble extends AsyncDisposable {
@@ -30,12 +30,7 @@ export async function startEnsemble(): Promise<Ensemble> {
       'tickTime=1000',
       'initLimit=10',
       'syncLimit=5',
-      `dataDir=${join(path, 'data')}`,
-      'admin.enableServer=false',
-      '4lw.commands.whitelist=*',
-      'maxClientCnxns=0',
-      `clientPort=${client}`,
-      'clientPortAddress=127.0.0.1',
+      ...settingsOf(path, client),
       ...members.map(({ line }) => line),
     ];
     writeFileSync(join(path, 'zoo.cfg'), `${settings.join('\n')}\n`);

@@ -85,15 +85,7 @@ export async function startZookeeper({
   const endpoint = { host: '127.0.0.1', port };
   await mkdir(join(directory.path, 'data'));
 
-  const settings = [
-    'tickTime=2000',
-    `dataDir=${join(directory.path, 'data')}`,
-    'admin.enableServer=false',
-    '4lw.commands.whitelist=*',
-    'maxClientCnxns=0',
-    `clientPort=${certificates ? plainPort : port}`,
-    'clientPortAddress=127.0.0.1',
-  ];
+  const settings = ['tickTime=2000', ...settingsOf(directory.path, certificates ? plainPort : port)];
   if (certificates) {
     const shown = expired ? certificates.expired : certificates.server;
     const keyStore = join(directory.path, 'both.pem');
@@ -138,6 +130,18 @@ export async function startZookeeper({
       await directory[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What every server needs to be told: where its data is, `data` in a directory, and which port clients come to. */
+export function settingsOf(directory: string, port: number): string[] {
+  return [
+    `dataDir=${join(directory, 'data')}`,
+    'admin.enableServer=false',
+    '4lw.commands.whitelist=*',
+    'maxClientCnxns=0',
+    `clientPort=${port}`,
+    'clientPortAddress=127.0.0.1',
+  ];
 }
 
 /** What runs a server of ZooKeeper, with a user whom no ACL stops. */

@@ -3,7 +3,8 @@ import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
 import { cli, finish, type Run } from '../commands/run.ts';
 import { fill, node, type Store } from '../commands/stores.ts';
-import { contentOf, gitIn, reported } from './live.ts';
+import type { History } from './history.ts';
+import { contentOf, gitIn, reported, snapshotIn } from './live.ts';
 import type { Subject } from './subject.ts';
 
 /** In seconds. A run that is not over then hangs: its own deadline is much shorter, and the machine may be busy. */
@@ -48,6 +49,27 @@ export function requireAllOrNothing(
   const isNew = gitIn(path, 'rev-parse', 'main') !== before;
   subject.must(run.status === 0 || !isNew, `${where}: exit ${run.status}, and a commit`);
   subject.count(run.status === 0 ? 'whole' : 'refused');
+}
+
+/**
+ * The snapshot of a backup that ran between two changes of a history is what was there at one moment; where it says that it is
+ * fuzzy, each of its nodes is what it was at some moment in between.
+ */
+export async function requireMoment(
+  { must, count }: Subject,
+  history: History,
+  path: string,
+  { commit, consistency }: ReturnType<typeof reported>[number],
+  [first, last]: readonly [first: number, last: number],
+): Promise<void> {
+  const content = await snapshotIn(path, String(commit));
+  const where = `from change ${first} to ${last}, ${consistency}`;
+  count(String(consistency).replace(/ .*/, ''));
+  if (/^fuzzy/.test(String(consistency))) {
+    for (const problem of history.mismatches(content, first, last)) must(false, `${where}: ${problem}`);
+  } else {
+    must(history.passedThrough(content, first, last), `${where}: a state that never was`);
+  }
 }
 
 /** Where a tree is restored to, with one node that was there before and differs. */

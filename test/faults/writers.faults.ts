@@ -4,8 +4,8 @@ import type { Run } from '../commands/run.ts';
 import { fill, node, storeKinds } from '../commands/stores.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { startHistory } from './history.ts';
-import { requireOrderly, runLimited } from './judgement.ts';
-import { contentOf, gitIn, needServers, randomTree, relocated, reported, snapshotIn } from './live.ts';
+import { requireMoment, requireOrderly, runLimited } from './judgement.ts';
+import { contentOf, gitIn, needServers, randomTree, relocated, reported } from './live.ts';
 import { subject } from './subject.ts';
 
 for (const { kind, start, key } of storeKinds) {
@@ -44,16 +44,7 @@ for (const { kind, start, key } of storeKinds) {
         }
         subject.must(made.length > 0, `after ${first} changes: none of ${runs.length} backups was made`);
 
-        for (const { commit, consistency } of made) {
-          const content = await snapshotIn(directory.path, String(commit));
-          const where = `from change ${first} to ${last}, ${consistency}`;
-          subject.count(String(consistency).replace(/ .*/, ''));
-          if (/^fuzzy/.test(String(consistency))) {
-            for (const problem of history.mismatches(content, first, last)) subject.must(false, `${where}: ${problem}`);
-          } else {
-            subject.must(history.passedThrough(content, first, last), `${where}: a state that never was`);
-          }
-        }
+        for (const one of made) await requireMoment(subject, history, directory.path, one, [first, last]);
         subject.count('locked out', runs.length - made.length);
       }
       subject.must(gitIn(directory.path, 'fsck', '--strict', '--no-dangling') === '', 'fsck complains');

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { digestId } from '../../src/services/zookeeper/acl.ts';
 import type { ZookeeperAddress } from '../../src/services/zookeeper/session.ts';
@@ -45,6 +45,41 @@ describe('a server that goes away', () => {
     await using behind = openZookeeper({ ...zookeeper.address, endpoints: [proxy.endpoint] });
     expect((await readAll(behind)).nodes.size).toBe(3_001);
     expect(cuts).toBe(1);
+  });
+
+  test('whose connections all break in the middle of an answer is given up, without a storm of them', async () => {
+    await using zookeeper = await startZookeeper();
+    await using service = openZookeeper(zookeeper.address);
+    await service.create(nodes);
+    let connections = 0;
+    const server = createServer((client) => {
+      connections += 1;
+      let left = 20_000;
+      const upstream = connect(zookeeper.endpoint, () => client.pipe(upstream));
+      for (const one of [client, upstream]) one.on('error', () => {});
+      client.once('close', () => upstream.destroy());
+      upstream.on('data', (chunk) => {
+        if (left === 0) return;
+        const part = chunk.subarray(0, left);
+        left -= part.length;
+        client.write(part);
+        if (left === 0) client.end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    await using behind = openZookeeper({
+      ...zookeeper.address,
+      endpoints: [{ host: '127.0.0.1', port }],
+      timeout: 1_000,
+    });
+    await expect(readAll(behind)).rejects.toMatchObject({
+      code: 'unreachable',
+      message: expect.stringContaining('closed the connection'),
+    });
+    expect(connections).toBeGreaterThan(2);
+    expect(connections).toBeLessThan(30);
+    server.close();
   });
 
   test('for good makes no snapshot', async () => {
@@ -150,6 +185,23 @@ describe('connections', () => {
     } finally {
       server.close();
     }
+  });
+
+  test('somebody who begins no session', async () => {
+    let connections = 0;
+    // A version, a timeout of 0, an id and a password: what a server answers to a session that it does not know.
+    const refusal = Buffer.alloc(4 + 36);
+    refusal.writeInt32BE(36, 0);
+    refusal.writeInt32BE(16, 20);
+    const server = createServer((socket) => {
+      connections += 1;
+      socket.on('error', () => {}).once('data', () => socket.write(refusal));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    await expect(reading(at(port))).rejects.toMatchObject(refused('the session has expired'));
+    expect(connections).toBe(1);
+    server.close();
   });
 
   test('whom no ACL stops restores everything', async () => {

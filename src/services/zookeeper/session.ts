@@ -52,7 +52,7 @@ interface Pending {
 const noPassword = Buffer.alloc(16);
 /** What is asked for; the server sets it within limits of its own, of 4 to 40 seconds by default. */
 const sessionTimeout = 30_000;
-/** Between two attempts to reach a server that was there before. */
+/** Between two attempts to reach a server that was there before, and between two connections that it ends. */
 const pause = 100;
 
 /**
@@ -76,6 +76,8 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
   let zxid = 0n;
   /** Moves on with what comes, so that the time since then is what the servers are behind. */
   let waitingSince = 0;
+  /** When a connection was lost, until an answer came whole again: parts of one that never does are nothing to wait for. */
+  let brokenSince: number | undefined;
   let heardAt = 0;
   let attachedAt = 0;
   let lastSent = 0;
@@ -90,7 +92,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       const calls = makeCalls(operation, items, first, (outcome) =>
         outcome instanceof ZookeeperFailure ? reject(outcome) : resolve(outcome),
       );
-      if (pending.size === 0) waitingSince = Date.now();
+      if (pending.size === 0) [waitingSince, brokenSince] = [Date.now(), undefined];
       for (let index = 0; index < items.length; index++) pending.set(first + index, { calls, index });
       timer ??= setInterval(watchTime, Math.min(timeout / 4, 250));
       if (link) send(calls.frames);
@@ -141,8 +143,9 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
 
   /** Servers that never answered are tried once each; one that did is given until the timeout to come back. */
   async function reach(lost: ZookeeperFailure | undefined): Promise<void> {
-    const deadline = waitingSince + timeout;
+    const deadline = Math.min(waitingSince, brokenSince ?? waitingSince) + timeout;
     const isFirst = session.id === 0n;
+    if (lost && Date.now() - attachedAt < pause) await delay(pause);
     for (let tried = 1; ; tried++) {
       const endpoint = endpoints[current % endpoints.length];
       if (!endpoint) throw new RangeError('there is no endpoint');
@@ -190,7 +193,8 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       for (const { calls, index } of pending.values()) send(calls.frame(index));
     } catch (thrown) {
       opened.destroy();
-      if (!isFailure(thrown, codes.sessionExpired)) throw thrown;
+      // No server takes a new one for expired.
+      if (!isFailure(thrown, codes.sessionExpired) || session.id === 0n) throw thrown;
       session = { id: 0n, password: noPassword, timeout: sessionTimeout };
       return await reachOne(endpoint, deadline - Date.now());
     }
@@ -217,6 +221,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       return;
     }
     pending.delete(header.xid);
+    brokenSince = undefined;
     try {
       asked.calls.answer(asked.index, header.error, reader);
     } catch (cause) {
@@ -231,7 +236,9 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
     closed?.();
     failAll(reason, ({ repeatable }) => !repeatable || closed !== undefined);
     current += 1;
-    if (pending.size > 0) attach(reason);
+    if (pending.size === 0) return;
+    brokenSince ??= Date.now();
+    attach(reason);
   }
 
   function failAll(reason: ZookeeperFailure, which: (calls: Calls) => boolean): void {

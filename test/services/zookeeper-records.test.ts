@@ -79,6 +79,8 @@ test('what is kept of an answer about a node tells what it held', () => {
       };
       const record = recordOf(its);
       expect(record.data).toEqual(itsData);
+      expect(record.alone().data).toEqual(itsData);
+      expect(record.alone().stat).toEqual(its);
       expect(record.stat).toEqual(its);
       expect(record.isEphemeral).toBe(its.ephemeralOwner !== 0n);
       expect(record.hasChildren).toBe(its.numChildren !== 0);
@@ -90,6 +92,15 @@ test('what is kept of an answer about a node tells what it held', () => {
       }
     }),
   );
+});
+
+test('of one node that is kept alone, the rest of a large answer is not held', () => {
+  const writer = new JuteWriter().buffer(Buffer.from('value'));
+  encodeStat(writer, fc.sample(stat, { numRuns: 1, seed: 1 })[0] as Parameters<typeof encodeStat>[1]);
+  const frame = writer.buffer(Buffer.alloc(1024 * 1024)).finish();
+  const record = decodeNodeRecord(new JuteReader(frame));
+  expect(record.data?.buffer.byteLength).toBeGreaterThan(1024 * 1024);
+  expect(record.alone().data?.buffer.byteLength).toBeLessThan(64 * 1024);
 });
 
 test('many answers in one frame come back in order, errors among them', () => {
@@ -133,6 +144,11 @@ test('an answer that is cut off anywhere, or is noise, is a RangeError and never
   })();
   for (let length = 0; length < whole.length; length++) {
     expect(() => decodeNodeRecord(new JuteReader(whole.subarray(0, length)))).toThrow(RangeError);
+  }
+  for (const length of [-2, -(2 ** 31)]) {
+    const lying = Buffer.from(whole);
+    lying.writeInt32BE(length, 0);
+    expect(() => decodeNodeRecord(new JuteReader(lying))).toThrow(RangeError);
   }
   fc.assert(
     fc.property(bytes, fc.constantFrom(...decoders), (noise, decode) => {

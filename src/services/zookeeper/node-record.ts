@@ -51,15 +51,21 @@ export class NodeRecord {
     return [pzxid, pzxid + half].every((at) => this.#int(at) === other.#int(at));
   }
 
+  /** The same, without the answer that it came in: of one in which little is kept, the rest would stay in memory with it. */
+  alone(): NodeRecord {
+    return new NodeRecord(Buffer.from(this.#source.subarray(this.#start, this.#end)), 0, this.size);
+  }
+
   #int(at: number): number {
     return this.#source.readInt32BE(this.#end - statSize + at);
   }
 }
 
-/** Throws `RangeError` where the answer is cut off. */
+/** Throws `RangeError` where the answer is cut off, or says that it has less than no data. */
 export function decodeNodeRecord(reader: JuteReader): NodeRecord {
   const start = reader.skip(4);
-  const length = Math.max(0, reader.source.readInt32BE(start));
-  reader.skip(length + statSize);
-  return new NodeRecord(reader.source, start, start + 4 + length + statSize);
+  const length = reader.source.readInt32BE(start);
+  reader.skip(length === -1 ? 0 : length);
+  const end = reader.skip(statSize) + statSize;
+  return new NodeRecord(reader.source, start, end);
 }

@@ -152,7 +152,7 @@ export function openWalk(
           for (const [index, path] of paths.entries()) {
             const result = results[index];
             if (!result?.answer) leaveOut(session, path, result?.error);
-            else if (!isAsBefore(nodes.get(path), result.answer)) changed.push({ path, record: result.answer });
+            else if (!isAsBefore(nodes.get(path), result.answer)) changed.push({ path, record: result.answer.alone() });
           }
           await takeIn(session, changed, queue);
         },

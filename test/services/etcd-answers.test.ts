@@ -5,13 +5,13 @@ import { openEtcd } from '../../src/services/etcd.ts';
 import { readKeys } from './etcd-nodes.ts';
 
 /** Answers every range with these keys: what no etcd does, and bytes that were changed on their way may look like. */
-async function answering(
-  keys: readonly string[],
-  count = keys.length,
-): Promise<AsyncDisposable & { readonly port: number }> {
+function answering(keys: readonly string[], count = keys.length): Promise<AsyncDisposable & { readonly port: number }> {
   const writer = new MessageWriter().message(1, (header) => header.int(3, 7));
   for (const key of keys) writer.message(2, (entry) => entry.bytes(1, Buffer.from(key)));
-  const answer = writer.int(4, count).finish();
+  return answeringWith(writer.int(4, count).finish());
+}
+
+async function answeringWith(answer: Buffer): Promise<AsyncDisposable & { readonly port: number }> {
   const bytes = (message: Buffer) => message;
   const Range = {
     path: '/etcdserverpb.KV/Range',
@@ -55,6 +55,19 @@ test.each([
 
 test.each([0, 1, 3])('two keys that are said to be %i are no answer of an etcd', async (count) => {
   await using fake = await answering(['/t/a', '/t/b'], count);
+  await using service = openEtcd({
+    endpoints: [{ host: '127.0.0.1', port: fake.port }],
+    root: Buffer.from('/t/'),
+    timeout: 5_000,
+  });
+  await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable' });
+});
+
+test.each([
+  ['of no bytes at all', Buffer.alloc(0)],
+  ['of zeros', Buffer.alloc(100)],
+])('one %s is no answer of an etcd, and not an empty one', async (_what, answer) => {
+  await using fake = await answeringWith(answer);
   await using service = openEtcd({
     endpoints: [{ host: '127.0.0.1', port: fake.port }],
     root: Buffer.from('/t/'),

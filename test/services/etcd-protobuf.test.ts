@@ -67,3 +67,24 @@ test('a message within does not reach beyond its end', () => {
   within.next();
   expect(() => within.bytes()).toThrow(RangeError);
 });
+
+test('zeros in the place of a field are no end of the message', () => {
+  const whole = new MessageWriter().bytes(1, Buffer.from('key')).bytes(5, Buffer.from('value')).finish();
+  const fields = new FieldReader(Buffer.concat([whole.subarray(0, 5), Buffer.alloc(2), whole.subarray(5)]));
+  expect([fields.next(), fields.bytes().toString()]).toEqual([1, 'key']);
+  expect(() => fields.next()).toThrow(RangeError);
+});
+
+test('a field is read as what it is, and as nothing else', () => {
+  const fieldsOf = (message: Buffer) => {
+    const fields = new FieldReader(message);
+    fields.next();
+    return fields;
+  };
+  const number = new MessageWriter().int(1, 2).bytes(2, Buffer.from('behind')).finish();
+  const text = new MessageWriter().bytes(1, Buffer.from('text')).finish();
+  expect(() => fieldsOf(number).bytes()).toThrow(RangeError);
+  expect(() => fieldsOf(number).message()).toThrow(RangeError);
+  expect(() => fieldsOf(text).int()).toThrow(RangeError);
+  expect(() => fieldsOf(text).bool()).toThrow(RangeError);
+});

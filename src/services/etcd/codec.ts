@@ -51,11 +51,13 @@ function decodeRange(fields: FieldReader): RangeResponse {
 }
 
 /**
- * The same, of the answer to a request. Throws `RangeError` where its keys are others than were asked for, not in ascending
- * order or not as many as it says: no etcd answers so, and a snapshot is built as they come.
+ * The same, of the answer to a request. Throws `RangeError` where it has no revision, or keys that are others than were asked
+ * for, not in ascending order or not as many as it says: no etcd answers so, and a snapshot is built as they come.
  */
 export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffer): RangeResponse {
   const answer = decodeRange(new FieldReader(message));
+  // An answer of no bytes at all says that there are no keys, and is none: the first revision is 1.
+  if (answer.revision === 0n) throw new RangeError('it has no revision');
   let before = start;
   for (const [index, { key }] of answer.entries.entries()) {
     const order = Buffer.compare(before, key);

@@ -76,7 +76,10 @@ export class MessageWriter {
   }
 }
 
-/** Goes through the fields of one message. Throws `RangeError` where the bytes end within a field. */
+/**
+ * Goes through the fields of one message. Throws `RangeError` where the bytes are no fields, or one is asked for as what it is
+ * not.
+ */
 export class FieldReader {
   readonly #message: Buffer;
   #at: number;
@@ -94,12 +97,15 @@ export class FieldReader {
   next(): number {
     if (this.#at >= this.#end) return 0;
     const tag = this.#smallVarint();
+    // Zeros in the place of a field are no end: what comes behind them would be lost without a word.
+    if (tag < 8) throw new RangeError('the message has a field of the number 0');
     this.#wireType = tag & 7;
     return Math.floor(tag / 8);
   }
 
   /** The bytes of the field, as a view into the message. */
   bytes(): Buffer {
+    this.#require(wireTypes.bytes);
     const length = this.#smallVarint();
     const start = this.#advance(length);
     return this.#message.subarray(start, start + length);
@@ -107,12 +113,14 @@ export class FieldReader {
 
   /** The fields of the message that the field is. */
   message(): FieldReader {
+    this.#require(wireTypes.bytes);
     const length = this.#smallVarint();
     const start = this.#advance(length);
     return new FieldReader(this.#message, start, start + length);
   }
 
   int(): bigint {
+    this.#require(wireTypes.number);
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.#byte();
@@ -123,6 +131,7 @@ export class FieldReader {
   }
 
   bool(): boolean {
+    this.#require(wireTypes.number);
     return this.#smallVarint() !== 0;
   }
 
@@ -133,6 +142,10 @@ export class FieldReader {
     else if (this.#wireType === 1) this.#advance(8);
     else if (this.#wireType === 5) this.#advance(4);
     else throw new RangeError(`the message has a field of the unknown wire type ${this.#wireType}`);
+  }
+
+  #require(wireType: number): void {
+    if (this.#wireType !== wireType) throw new RangeError('the message has a field of another type than it has to be');
   }
 
   /** Small numbers, which lengths and tags are. */

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fill, node, storeOf } from '../commands/stores.ts';
 import { startEtcd } from '../servers/etcd.ts';
 import { temporaryDirectory } from '../servers/process.ts';
@@ -5,6 +6,9 @@ import { startHistory } from './history.ts';
 import { requireMoment, requireOrderly, runLimited } from './judgement.ts';
 import { contentOf, gitIn, needServers, reported } from './live.ts';
 import { subject } from './subject.ts';
+
+/** Milliseconds between two compactions, at the most: some reads are over before the next one, and some never get there. */
+const longestPauses = [20, 150, 500];
 
 /** Large values make a read of many pages, so that a revision can vanish in the middle of it. */
 const large = 20_000;
@@ -29,6 +33,7 @@ subject('snapshots of an etcd that forgets its revisions while somebody writes',
       // Somebody else's compaction, or none since the last, is no fault.
       await etcd.ctl('compaction', String(header.revision)).catch(() => {});
       subject.count('compactions');
+      await delay(subject.random.below(subject.random.pick(longestPauses)));
     }
   };
   const forgetting = forget();

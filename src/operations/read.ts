@@ -70,7 +70,8 @@ export async function readService(
       visitor.hidden?.(hidden);
     }
     for (const item of event.unreadable ?? []) {
-      if (!selection.matches(item.key)) continue;
+      // What cannot be read and is not selected may hide what is.
+      if (!selection.matches(item.key) && !(item.subtree && selection.mayMatchBelow(item.key))) continue;
       unreadable.push(item);
       await visitor.unreadable(item);
     }

@@ -4,6 +4,8 @@ import { latin1 } from '../snapshot/paths.ts';
 /** Which nodes of a service belong to a store. */
 export interface Selection {
   matches(key: Uint8Array): boolean;
+  /** Whether something below a key may match, as far as that can be told without knowing what is there. */
+  mayMatchBelow(key: Uint8Array): boolean;
   /** Every key that matches begins with one of these; empty where that says nothing. */
   readonly prefixes: readonly Uint8Array[];
 }
@@ -14,11 +16,14 @@ export interface Selection {
  * a glob matches: one latin1 character each.
  */
 export async function compileSelection(include: readonly string[], exclude: readonly string[]): Promise<Selection> {
-  if (include.length === 0 && exclude.length === 0) return { matches: () => true, prefixes: [] };
+  if (include.length === 0 && exclude.length === 0)
+    return { matches: () => true, mayMatchBelow: () => true, prefixes: [] };
 
   const { default: matcher } = await import('picomatch');
   const compile = (glob: string) => compileGlob(glob, matcher);
   const [included, excluded] = [include.map(compile), exclude.map(compile)];
+  const prefixes = include.map((glob) => Buffer.from(literalPrefix(glob)));
+  const excludedWhole = exclude.filter((glob) => /(?:^|\/)\*\*$/.test(glob)).map(compile);
   return {
     matches(key) {
       const name = latin1(key);
@@ -27,7 +32,15 @@ export async function compileSelection(include: readonly string[], exclude: read
         !excluded.some((matches) => matches(name))
       );
     },
-    prefixes: include.map((glob) => Buffer.from(literalPrefix(glob))),
+
+    mayMatchBelow(key) {
+      const directory = latin1(key).replace(/(?<=[^/])$/, '/');
+      const mayBeIncluded = prefixes
+        .map(latin1)
+        .some((text) => text.startsWith(directory) || directory.startsWith(text));
+      return (include.length === 0 || mayBeIncluded) && !excludedWhole.some((matches) => matches(directory));
+    },
+    prefixes,
   };
 }
 

@@ -6,7 +6,7 @@ import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
-import { latin1 } from '../snapshot/paths.ts';
+import { isLong, latin1, placeOf } from '../snapshot/paths.ts';
 import { encodeTree } from '../snapshot/tree.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { knowDirectories } from './known-directories.ts';
@@ -169,11 +169,22 @@ function attributesWriter(sink: ObjectSink): (attributes: Attributes | undefined
 /** Puts what an earlier snapshot has for an unreadable item into the tree. */
 async function carryForward({ key, subtree }: Unreadable, previous: Snapshot, builder: TreeBuilder): Promise<void> {
   const found = await findNode(previous, key);
-  if (subtree && found.subtree !== undefined) {
-    let nodes = 0;
-    await walkSnapshot(previous, () => (nodes += 1), key);
-    builder.graft(key, found.subtree, nodes);
-  } else if (found.entry) {
-    builder.add(key, found.entry.value, found.entry.attributes);
+  if (!subtree) {
+    if (found.entry) builder.add(key, found.entry.value, found.entry.attributes);
+    return;
   }
+
+  const { service, root } = previous.manifest;
+  let nodes = 0;
+  await walkSnapshot(
+    previous,
+    (entry) => {
+      const place = placeOf(entry.key, root, layouts[service]);
+      // Very long keys lie elsewhere.
+      if (found.subtree !== undefined && place && !isLong(place)) nodes += 1;
+      else builder.add(entry.key, entry.value, entry.attributes);
+    },
+    key,
+  );
+  if (found.subtree !== undefined) builder.graft(key, found.subtree, nodes);
 }

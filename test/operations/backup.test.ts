@@ -48,6 +48,78 @@ test('what cannot be read stands as it was, and the commit says so', async () =>
   expect(git('show', 'main:s/c')).toBe('second c');
 });
 
+test.each([
+  [['a/*/**', 'b'], []],
+  [['a/x', 'a/y/*', 'b'], []],
+  [[], ['a', 'a/y', 'c']],
+  [
+    ['a/y/z', '?'],
+    ['a', 'c'],
+  ],
+])(
+  'what is selected below something unreadable that is not stands as it was: %j without %j',
+  async (include, exclude) => {
+    await using directory = await temporaryDirectory();
+    const { path } = directory;
+    const live = join(path, 'live');
+    for (const name of ['a/y/z', 'b', 'c']) {
+      mkdirSync(join(live, name, '..'), { recursive: true });
+      writeFileSync(join(live, name), name);
+    }
+    const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
+    const selected = { ...policy, include, exclude };
+    await backup(repository, { store: 's', service: openDir({ path: live }), policy: selected });
+
+    const hidden = [{ key: Buffer.from('a'), reason: 'permission denied', subtree: true }];
+    const service = withUnreadable(openDir({ path: live }), hidden);
+    const result = await backup(repository, { store: 's', service, policy: selected });
+    expect(result).toMatchObject({ status: 'unchanged', unreadable: hidden });
+    expect(await keysIn(join(path, 'repo.git'))).toEqual(['a', 'a/y', 'a/y/z', 'b']);
+  },
+);
+
+test.each([
+  [['b'], []],
+  [[], ['a/**', 'a']],
+  [[], ['**', 'b/**']],
+])(
+  'something unreadable with nothing that is selected below it is none of the store: %j without %j',
+  async (include, exclude) => {
+    await using directory = await temporaryDirectory();
+    const { path } = directory;
+    const live = join(path, 'live');
+    mkdirSync(join(live, 'a'), { recursive: true });
+    for (const name of ['a/x', 'b']) writeFileSync(join(live, name), name);
+    const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
+    const hidden = [{ key: Buffer.from('a'), reason: 'permission denied', subtree: true }];
+    const service = withUnreadable(openDir({ path: live }), hidden);
+    const selected = { ...policy, include, exclude };
+    expect(await backup(repository, { store: 's', service, policy: selected })).toMatchObject({ unreadable: [] });
+  },
+);
+
+test('keys too long for a path of their own, below something unreadable, stand as they were', async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const long = 'x'.repeat(240);
+  const deep = ['a', long, long, long, long, 'leaf'].join('/');
+  const live = join(path, 'live');
+  for (const name of [deep, 'a/short', 'b']) {
+    mkdirSync(join(live, name, '..'), { recursive: true });
+    writeFileSync(join(live, name), name);
+  }
+  const { repository } = await openForBackup(join(path, 'repo.git'), undefined, false);
+  const first = await backup(repository, { store: 's', service: openDir({ path: live }), policy });
+  expect(first.report).toMatchObject({ nodes: 8 });
+  for (const name of ['a', `a/${long}`, deep.slice(0, -'/leaf'.length)]) {
+    const hidden = [{ key: Buffer.from(name), reason: 'permission denied', subtree: true }];
+    const service = withUnreadable(openDir({ path: live }), hidden);
+    const result = await backup(repository, { store: 's', service, policy });
+    expect(result).toMatchObject({ status: 'unchanged', unreadable: hidden });
+  }
+  expect(await keysIn(join(path, 'repo.git'))).toContain(deep);
+});
+
 /** A service that does not tell which nodes it leaves out, as Consul does; those below `/hidden` here. */
 function withoutTelling(service: Service, key: string): Service {
   return {

@@ -45,3 +45,29 @@ test('the literal beginning of every include narrows what has to be read', async
   );
   expect(prefixes).toEqual(['/app/', '/b/x', '/exact']);
 });
+
+test.each([
+  [['/app/**'], [], '/app', true],
+  [['/app/**'], [], '/', true],
+  [['/app/**'], [], '/app/x', true],
+  [['/app/**'], [], '/apple', false],
+  [['/app/x*/y'], [], '/app/xy', true],
+  [['/app/x*/y'], [], '/app/z', false],
+  [['**/y'], [], '/app', true],
+  [['/größe/**'], [], Buffer.from('/größe').toString('latin1'), true],
+  [[], ['/app'], '/app', true],
+  [[], ['/app/*'], '/app', true],
+  [[], ['/app/*/**'], '/app', true],
+  [[], ['/app/**'], '/app', false],
+  [[], ['/app/**'], '/app/x', false],
+  [[], ['/**/x/**'], '/app/x/y', false],
+  [[], ['/app/**'], '/', true],
+  [[], ['/**'], '/', false],
+  [[], ['**'], '/app', false],
+  [['/app/**'], ['/app/tmp/**'], '/app/tmp', false],
+] as const)(
+  'included %j and excluded %j: something below %j may be selected: %s',
+  async (include, exclude, name, may) => {
+    expect((await compileSelection(include, exclude)).mayMatchBelow(key(name))).toBe(may);
+  },
+);

@@ -1,18 +1,14 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TreekeeperError } from '../../src/errors.ts';
-import { backup } from '../../src/operations/backup.ts';
-import { connect } from '../../src/operations/connect.ts';
-import { openForBackup } from '../../src/operations/open.ts';
-import type { Endpoint } from '../../src/services/address.ts';
-import { fill, type Store, storeKinds } from '../commands/stores.ts';
+import { fill, storeKinds } from '../commands/stores.ts';
 import { inFlight } from '../in-flight.ts';
-import type { Random } from '../random.ts';
 import { temporaryDirectory } from '../servers/process.ts';
+import { open, record, someFaults } from './changed.ts';
 import { atOnce, requireOrderly, runLimited } from './judgement.ts';
 import { caseDirectory, gitIn, needServers, randomTree, relocated } from './live.ts';
-import { anyMutation, type Mutation, makeHuge } from './mutations.ts';
-import { describeFault, type Fault, type Relay, startRelay } from './relay.ts';
+import { anyMutation, makeHuge } from './mutations.ts';
+import { describeFault, type Fault, startRelay } from './relay.ts';
 import { catchStrays } from './strays.ts';
 import { subject } from './subject.ts';
 
@@ -75,15 +71,19 @@ for (const { kind, start, key } of storeKinds) {
     };
 
     try {
-      await inFlight(someFaults(subject.random, relay, subject.scale(80, 6_000), anyMutation), atOnce, read);
-      await inFlight(someFaults(subject.random, relay, subject.scale(30, 2_000), anyMutation), atOnce, create);
+      await inFlight(someFaults(subject.random, relay, 'answer', subject.scale(80, 6_000), anyMutation), atOnce, read);
+      await inFlight(
+        someFaults(subject.random, relay, 'answer', subject.scale(30, 2_000), anyMutation),
+        atOnce,
+        create,
+      );
     } finally {
       strays.stop();
     }
 
     const measuring = join(import.meta.dirname, 'most-memory.mjs');
     const measured = (['change', 'flood'] as const).flatMap((harm) =>
-      someFaults(subject.random, relay, subject.scale(5, 300), makeHuge).map((fault) => ({ ...fault, harm })),
+      someFaults(subject.random, relay, 'answer', subject.scale(5, 300), makeHuge).map((fault) => ({ ...fault, harm })),
     );
     await inFlight(measured, atOnce, async (fault, index) => {
       const path = caseDirectory(directory.path, `memory${index}`);
@@ -96,34 +96,5 @@ for (const { kind, start, key } of storeKinds) {
       subject.must(memory < mostMemory[fault.harm], `${where}: ${memory} MiB`);
       subject.count(`memory measured after a ${fault.harm}`);
     });
-  });
-}
-
-async function open(store: Store, endpoint: Endpoint) {
-  const surroundings = { config: undefined, environment: store.env, timeout: 1_000 };
-  return (await connect(store.url(endpoint), surroundings)).service;
-}
-
-/** A backup of the subtree `t`, in this process. Answers the nodes that it saw, skipped ones included. */
-async function record(directory: string, store: Store, endpoint?: Endpoint): Promise<number> {
-  const surroundings = { config: undefined, environment: store.env, timeout: 1_000 };
-  const { policy, service } = await connect(`${store.url(endpoint)}/t`, surroundings);
-  await using opened = service;
-  const { repository } = await openForBackup(join(directory, 'snapshots.git'), undefined, false);
-  const { report, unreadable } = await backup(repository, { store: 's', policy, service: opened });
-  return [...report.skipped.values()].reduce((sum, count) => sum + count, report.nodes + unreadable.length);
-}
-
-/** Half of them at the beginning of a piece or soon after, where a protocol is likely to have lengths. */
-function someFaults(
-  random: Random,
-  { passed, pieces }: Relay,
-  count: number,
-  mutate: (random: Random) => Mutation,
-): Fault[] {
-  return Array.from({ length: count }, () => {
-    const offset = random.pick([0, random.below(16)]);
-    const at = random.below(2) === 0 ? random.pick(pieces) + offset : random.below(passed.answer);
-    return { side: 'answer', at, harm: 'change', mutation: mutate(random) };
   });
 }

@@ -36,8 +36,8 @@ export interface Relay extends AsyncDisposable {
   readonly endpoint: Endpoint;
   /** How many bytes passed each way. */
   readonly passed: { readonly [side in Side]: number };
-  /** Where the pieces of the answers began, as they came: often a frame of the protocol begins there. */
-  readonly pieces: readonly number[];
+  /** Where the pieces of each way began, as they came: often a frame of the protocol begins there. */
+  readonly pieces: { readonly [side in Side]: readonly number[] };
 }
 
 const pauseTime = 200;
@@ -52,7 +52,7 @@ function* zeros(): Generator<Buffer> {
 export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay> {
   const sockets = new Set<Socket>();
   const passed = { request: 0, answer: 0 };
-  const pieces: number[] = [];
+  const pieces: { [side in Side]: number[] } = { request: [], answer: [] };
   const drip = trickling(dripRate);
   let dripping: Side | undefined;
   let isStalled = false;
@@ -75,7 +75,7 @@ export async function startRelay(target: Endpoint, fault?: Fault): Promise<Relay
     from.on('data', (chunk) => {
       if (isStalled) return;
       const before = fault?.side === side ? fault.at - passed[side] : -1;
-      if (side === 'answer') pieces.push(passed.answer);
+      pieces[side].push(passed[side]);
       passed[side] += chunk.length;
       if (dripping === side) return void drip(from, to, chunk);
       if (!fault || before < 0 || before >= chunk.length) return void to.write(chunk);

@@ -53,7 +53,10 @@ export async function damagedParts(repository: Repository, name: string): Promis
     const file = await stat(join(repository.commonDir, ref)).catch(() => undefined);
     if (file?.isFile() || (await listRefs(repository.gitDir, ref)).has(ref)) damaged.push(part);
   }
-  return damaged;
+  if (damaged.length === 0) return damaged;
+  // What was written between the two is there, and told nothing only then.
+  const now = await readMemory(repository, name);
+  return damaged.filter((part) => now[part] === undefined);
 }
 
 /** Forgets parts of it, of which `damaged` ones are nothing that git itself could remove. */

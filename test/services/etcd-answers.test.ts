@@ -6,13 +6,19 @@ import { readKeys } from './etcd-nodes.ts';
 
 /** Answers every range with these keys: what no etcd does, and bytes that were changed on their way may look like. */
 function answering(keys: readonly string[], count = keys.length): Promise<AsyncDisposable & { readonly port: number }> {
-  const writer = new MessageWriter().message(1, (header) => header.int(3, 7));
-  for (const key of keys) writer.message(2, (entry) => entry.bytes(1, Buffer.from(key)));
-  return answeringWith(writer.int(4, count).finish());
+  return answeringWith(answerOf(keys, count));
 }
 
-async function answeringWith(answer: Buffer): Promise<AsyncDisposable & { readonly port: number }> {
+function answerOf(keys: readonly string[], count: number, more = false): Buffer {
+  const writer = new MessageWriter().message(1, (header) => header.int(3, 7));
+  for (const key of keys) writer.message(2, (entry) => entry.bytes(1, Buffer.from(key)));
+  return writer.int(3, Number(more)).int(4, count).finish();
+}
+
+/** The last answer is given again and again. */
+async function answeringWith(...answers: Buffer[]): Promise<AsyncDisposable & { readonly port: number }> {
   const bytes = (message: Buffer) => message;
+  const next = () => (answers.length > 1 ? answers.shift() : answers[0]) ?? Buffer.alloc(0);
   const Range = {
     path: '/etcdserverpb.KV/Range',
     requestStream: false,
@@ -25,7 +31,7 @@ async function answeringWith(answer: Buffer): Promise<AsyncDisposable & { readon
   const server = new Server();
   server.addService(
     { Range },
-    { Range: (_call: unknown, done: (error: null, answer: Buffer) => void) => done(null, answer) },
+    { Range: (_call: unknown, done: (error: null, answer: Buffer) => void) => done(null, next()) },
   );
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
@@ -55,6 +61,16 @@ test.each([
 
 test.each([0, 1, 3])('two keys that are said to be %i are no answer of an etcd', async (count) => {
   await using fake = await answering(['/t/a', '/t/b'], count);
+  await using service = openEtcd({
+    endpoints: [{ host: '127.0.0.1', port: fake.port }],
+    root: Buffer.from('/t/'),
+    timeout: 5_000,
+  });
+  await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable' });
+});
+
+test('pages that have not the keys that the first one said are no answer of an etcd', async () => {
+  await using fake = await answeringWith(answerOf(['/t/a', '/t/b'], 4, true), answerOf(['/t/d'], 1));
   await using service = openEtcd({
     endpoints: [{ host: '127.0.0.1', port: fake.port }],
     root: Buffer.from('/t/'),

@@ -13,6 +13,8 @@ export interface RangeRequest {
   readonly limit: number;
   /** 0 means now. */
   readonly revision: bigint;
+  /** How many keys the range must have, where that is known. */
+  readonly expected?: number | undefined;
 }
 
 export interface KeyValue {
@@ -52,9 +54,10 @@ function decodeRange(fields: FieldReader): RangeResponse {
 
 /**
  * The same, of the answer to a request. Throws `RangeError` where it has no revision, or keys that are others than were asked
- * for, not in ascending order or not as many as it says: no etcd answers so, and a snapshot is built as they come.
+ * for, not in ascending order, or not as many as it says or the request: no etcd answers so, and a snapshot is built as they
+ * come.
  */
-export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffer): RangeResponse {
+export function decodeRangeFor({ key: start, end, expected }: RangeRequest, message: Buffer): RangeResponse {
   const answer = decodeRange(new FieldReader(message));
   // An answer of no bytes at all says that there are no keys, and is none: the first revision is 1.
   if (answer.revision === 0n) throw new RangeError('it has no revision');
@@ -72,6 +75,8 @@ export function decodeRangeFor({ key: start, end }: RangeRequest, message: Buffe
     throw new RangeError('it has keys that were not asked for');
   const isWhole = answer.more ? answer.count > answer.entries.length : answer.count === answer.entries.length;
   if (!isWhole) throw new RangeError('it has not as many keys as it says');
+  if (answer.count !== (expected ?? answer.count))
+    throw new RangeError('it has not as many keys as the one before said');
   return answer;
 }
 

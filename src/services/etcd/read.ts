@@ -60,21 +60,23 @@ async function* onePageAfterTheOther(
   let limit = firstPage;
 
   for (const range of ranges) {
+    let expected: number | undefined;
     for (let at: KeyRange | undefined = range; at; ) {
       signal?.throwIfAborted();
-      const page = await readPage(at);
+      const page = await readPage(at, expected);
       revision ||= page.revision;
       limit = nextLimit(page.entries, limit, Math.min(pageBytes, client.bytesInTime));
+      expected = page.count - page.entries.length;
       const last = page.entries.at(-1);
       at = page.more && last ? { start: `${latin1(last.key)}\0`, end: range.end } : undefined;
       yield { entries: page.entries, revision };
     }
   }
 
-  async function readPage(at: KeyRange): Promise<RangeResponse> {
+  async function readPage(at: KeyRange, expected: number | undefined): Promise<RangeResponse> {
     for (;;) {
       try {
-        return await client.range({ ...encodeRangeEnds(at), limit, revision });
+        return await client.range({ ...encodeRangeEnds(at), limit, revision, expected });
       } catch (thrown) {
         if (isFailure(thrown, status.OUT_OF_RANGE, 'compacted'))
           throw new RestartRead(`etcd compacted revision ${revision} away`);

@@ -1,6 +1,7 @@
-import { connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Endpoint } from '../../src/services/address.ts';
+import { type Between, startBetween } from './between.ts';
 
 /** Milliseconds from one piece to the next. */
 const pace = 25;
@@ -21,27 +22,10 @@ export function trickling(bytesPerSecond: number): (from: Socket, to: Socket, by
 }
 
 /** A relay in front of a server whose answers trickle once so many bytes of them have passed. */
-export async function startTrickle(
-  target: Endpoint,
-  bytesPerSecond: number,
-  after = 0,
-): Promise<AsyncDisposable & { readonly endpoint: Endpoint }> {
-  const sockets = new Set<Socket>();
+export function startTrickle(target: Endpoint, bytesPerSecond: number, after = 0): Promise<Between> {
   const trickle = trickling(bytesPerSecond);
   let answered = 0;
-  const server = createServer((client) => {
-    const upstream = connect(target);
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(from);
-      from.on('error', () => {});
-      from.once('close', () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-    }
+  return startBetween(target, (client, upstream) => {
     client.on('data', (chunk) => upstream.write(chunk));
     upstream.on('data', (chunk) => {
       const quick = chunk.subarray(0, Math.max(0, after - answered));
@@ -50,12 +34,4 @@ export async function startTrickle(
       if (quick.length < chunk.length) trickle(upstream, client, chunk.subarray(quick.length));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    endpoint: { host: '127.0.0.1', port: (server.address() as { port: number }).port },
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }

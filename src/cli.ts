@@ -58,10 +58,13 @@ cli.register(Builtins.VersionCommand);
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(signal));
 
-/** A reader that went away, as `treekeeper ls | head` does, is no error. */
-process.stdout.on('error', (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === 'EPIPE' ? 0 : exitCodes.failed),
-);
+/** Of a reader that went away, as `| head` does, no work ends but what was for it alone, and a status stays true. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`treekeeper: cannot write to stdout: ${error.message}\n  hint: what was done so far stands\n`);
+  process.exit(exitCodes.failed);
+});
+process.stderr.on('error', () => {});
 
 const context: Context = { ...Cli.defaultContext, directory: process.cwd(), signal: stop.signal, loadVerbs };
 try {

@@ -76,8 +76,8 @@ export abstract class BaseCommand extends Command<Context> {
   protected abstract run(session: Session): Promise<number | undefined>;
 
   override async execute(): Promise<number> {
-    if (!this.isLong || this.noPager) return this.runWith(this.context);
-    const paged = pageOutput(this.context);
+    if (!this.isLong) return this.runWith(this.context);
+    const paged = pageOutput(this.context, !this.noPager);
     const status = await this.runWith(paged);
     await paged.finish();
     return status;

@@ -30,7 +30,7 @@ export class HelpCommand extends Command<Context> {
     const width = Math.min(columns > 0 ? columns : 80, widest);
     try {
       const text = await this.text(width);
-      const paged = pageOutput(this.context);
+      const paged = pageOutput(this.context, true);
       paged.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
       await paged.finish();
       return 0;

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { cli, finish } from './run.ts';
 import { lines, records, workspace } from './workspace.ts';
 
 /** A tree of three wide directories, snapshotted, of which nothing is left but a node that differs. */
@@ -107,6 +110,23 @@ test('a plan is refused where it was damaged, edited, or is for something else',
   await run('init', '--repo', 'other.git');
   expect(await run('apply', 'plan.jsonl', '--repo', 'other.git')).toMatchObject({ status: 2 });
   expect(readdirSync(join(path, 'live/app'))).toEqual(['motd']);
+});
+
+test('it is finished where the reader of its output went away, as a head does', async () => {
+  await using space = await lostTree();
+  const args = [cli, 'restore', 'latest', 'dir:live', '--full'];
+  const child = spawn(process.execPath, args, { cwd: space.path, stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  child.stderr.destroy();
+  // It says 3 of the node that differs, so it has come to its end.
+  expect(await once(child, 'close')).toEqual([3, null]);
+  expect(readdirSync(join(space.path, 'live/app/s2'))).toHaveLength(20);
+});
+
+test.skipIf(process.platform !== 'linux')('output that cannot be written is a failure that is told', async () => {
+  await using space = await lostTree();
+  const full = await finish(space.path, ['sh', '-c', `exec "$0" "$1" ls >/dev/full`, process.execPath, cli]);
+  expect(full).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot write to stdout: ENOSPC') });
 });
 
 test('without a terminal there is no question, unless a number was given', async () => {

@@ -126,7 +126,8 @@ async function lastSnapshots(repository: Repository, reader: ObjectReader): Prom
 
 function describe({ oid, commit }: StoreMoment, run: number | undefined): LastSnapshot {
   const trailers = decodeTrailers(commit.message);
-  const { time } = commit.committer;
+  // The committer's is later where it was put on top of others, or began a history afresh: nothing was read then.
+  const { time } = commit.author;
   const complete = trailers.get('Complete') ?? 'yes';
   const nodes = trailers.get('Nodes');
   return {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { treekeeper } from './run.ts';
@@ -52,6 +52,16 @@ test('the age that counts is the time since a backup last found the store to be 
   expect([code, store.problems]).toEqual([0, []]);
   expect(Date.parse(store.confirmed) - Date.parse(store.time)).toBeGreaterThan(threeHours - 60_000);
   expect((await run('status')).stdout).toMatch(/snapshot [0-9a-f]{10}, 3 h( \d+ s)? old, found unchanged \d+ s ago/);
+});
+
+test('a history that begins afresh makes no store younger', async () => {
+  await using space = await monitored();
+  const { path, run, status, rewrite } = space;
+  rewrite((message) => message, Date.now() - threeHours);
+  rmSync(join(path, 'snapshots.git/treekeeper/run-live'));
+  expect((await run('archive')).status).toBe(0);
+  const [code, [store]] = await status('--max-age', '2h');
+  expect([code, store.problems]).toEqual([3, ['is older than 2 h']]);
 });
 
 test('what was found of one store says nothing of another that has the same nodes', async () => {

@@ -14,7 +14,7 @@ import { liveSnapshot, NotKept } from './live.ts';
 import type { OpenRepository } from './open.ts';
 import type { PlanOptions } from './plan-restore.ts';
 import { withoutResealed } from './resealed.ts';
-import { lastChange, locate } from './revision.ts';
+import { lastChange, listStores, locate, resolveRevision } from './revision.ts';
 
 /** One of two states that are compared. */
 export interface Compared {
@@ -59,11 +59,14 @@ export async function compare(
   options: PlanOptions = {},
 ): Promise<Comparison> {
   const { repository, reader } = opened;
+  const isConfigured = (name: string | undefined) =>
+    name !== undefined && surroundings.config?.stores[name] !== undefined;
+  const isLive = (name: string) => isServiceUrl(name) || isConfigured(name);
+  const beside = [before, after].find(isConfigured);
   const find = async (name: string, of = store): Promise<Compared> => ({
-    ...(await locate(reader, repository, name, of)),
+    ...(await locate(reader, repository, name, of ?? (await storeBeside(opened, name, beside)))),
     source: undefined,
   });
-  const isLive = (name: string) => isServiceUrl(name) || surroundings.config?.stores[name] !== undefined;
   const read = (name: string, like?: Snapshot) => readLive(name, like, surroundings, { ...options, repository });
 
   const stored = before === undefined || isLive(before) ? undefined : await find(before);
@@ -81,6 +84,17 @@ export async function compare(
   const b = storedAfter ?? (await read(name, a.snapshot));
   const changes = await listChanges(a.snapshot, b.snapshot, key, surroundings.unattendedDecryptor);
   return { before: a, after: b, changes };
+}
+
+/** The store that `latest` is of beside a service of the configuration: its own, where it has one. */
+async function storeBeside(
+  { repository, reader }: OpenRepository,
+  name: string,
+  configured: string | undefined,
+): Promise<string | undefined> {
+  if (configured === undefined || !/^latest(?![^~@])/.test(name)) return undefined;
+  const stores = await listStores(reader, await resolveRevision(reader, repository, ''));
+  return stores.includes(configured) ? configured : undefined;
 }
 
 /** What one moment of a history changed in its store. */

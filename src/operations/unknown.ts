@@ -16,8 +16,15 @@ export async function unknownRevision(
   const { branch } = repository;
   const tip = await reader.resolve(branch);
   if (tip === undefined && (name === '' || name === 'HEAD')) {
-    return new TreekeeperError('usage', `the branch ${branch.replace('refs/heads/', '')} has no snapshot yet`, {
-      hint: 'make one with `treekeeper backup SERVICE`',
+    const heads = 'refs/heads/';
+    const others = [...(await reader.refs()).keys()].filter((ref) => ref.startsWith(heads));
+    const names = others.map((ref) => ref.slice(heads.length));
+    return new TreekeeperError('usage', `the branch ${branch.replace(heads, '')} has no snapshot yet`, {
+      // As in a remote that was made by `git init` and pushed to: its HEAD is what git calls a first branch.
+      hint:
+        names.length > 0
+          ? `there are other branches: ${names.join(', ')}; name one in the place of latest, or make it HEAD with \`git symbolic-ref HEAD ${others[0]}\``
+          : 'make one with `treekeeper backup SERVICE`',
     });
   }
 

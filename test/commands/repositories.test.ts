@@ -43,6 +43,32 @@ test('several stores share a branch, and each is found by its name', async () =>
   expect(git('rev-parse', 'main~1:one')).toBe(git('rev-parse', 'main~1:two'));
 });
 
+test('latest is of the store of a service that the configuration names beside it', async () => {
+  await using space = await workspace();
+  const { path, run, write } = space;
+  mkdirSync(join(path, 'other'));
+  writeFileSync(join(path, 'other/x'), 'x');
+  writeFileSync(
+    join(path, 'treekeeper.yaml'),
+    'version: 1\nstores:\n  live: { service: "dir:live" }\n  other: { service: "dir:other" }\n',
+  );
+  for (const store of ['live', 'other']) await run('backup', store);
+  write('app/motd', 'edited\n');
+  expect(lines((await run('diff', 'latest', 'live', '--name-only')).stdout)).toEqual(['~ app/motd']);
+  expect((await run('diff', 'live')).stderr).toMatch(/^live \(live\) → live at /);
+  expect((await run('diff', 'latest', 'other')).stdout).toBe('0 added, 0 changed, 0 removed\n');
+});
+
+test('a HEAD without a snapshot, as git makes it in a remote, is told with the branches there are', async () => {
+  await using space = await workspace();
+  const { run, git } = space;
+  await run('backup', 'dir:live');
+  git('symbolic-ref', 'HEAD', 'refs/heads/master');
+  const { status, stderr } = await run('restore', 'latest', 'dir:live');
+  expect([status, stderr]).toEqual([2, expect.stringContaining('there are other branches: main; name one')]);
+  expect((await run('restore', 'main', 'dir:live')).status).toBe(0);
+});
+
 test('revisions as Git names them', async () => {
   await using space = await workspace();
   const { run, write, git } = space;

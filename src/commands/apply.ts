@@ -18,7 +18,7 @@ export class ApplyCommand extends BaseCommand {
 
       Exit status: 0 everything is there; 1 the answer was no; 2 it is no plan, of another version or for another repository;
       3 some nodes differ (and were kept), could not be created or could not be read; 5 the plan or the snapshot is damaged;
-      14 nobody who is trusted signed the snapshot; 15 the service cannot be reached; 16 the plan is for another service.
+      12 no key opens its encrypted values; 14 nobody who is trusted signed the snapshot; 15 the service cannot be reached; 16 the plan is for another service.
     `,
     examples: [
       ['Make a plan', '$0 restore latest etcd://127.0.0.1:2379 --plan-out plan.jsonl'],

@@ -5,7 +5,7 @@ export class ArchiveCommand extends BaseCommand {
   static override paths = [['archive']];
 
   static override usage = Command.Usage({
-    category: 'Repository',
+    category: 'Upkeep',
     description: 'start a fresh history from the present state, and keep the old one aside',
     details: `
       The history so far moves to a ref with today's date (refs/archive/main-2026-11-24), and the branch begins anew with

@@ -24,7 +24,7 @@ export class BackupCommand extends BaseCommand {
       SERVICE is a URL (\`etcd://HOST:PORT/PREFIX\`, \`dir:PATH\`; \`etcd+tls://\` for TLS) or a store of the configuration.
 
       Exit status: 0 done, also where nothing changed; 3 some nodes could not be read; 6 a push failed; 11 another run holds the
-      repository; 14 the key that is to sign cannot; 15 the service cannot be reached or refuses the credentials; 16 the service does not look like the one
+      repository; 13 a recipient cannot be encrypted to; 14 the key that is to sign cannot; 15 the service cannot be reached or refuses the credentials; 16 the service does not look like the one
       that the store was made from.
     `,
     examples: [
@@ -54,7 +54,9 @@ export class BackupCommand extends BaseCommand {
   olderSource = Option.Boolean('--allow-older-source', false, {
     description: 'Also where the revision of the service went backwards',
   });
-  massRemoval = Option.Boolean('--allow-mass-removal', false, { description: 'Also where most nodes are gone' });
+  massRemoval = Option.Boolean('--allow-mass-removal', false, {
+    description: 'Also where all nodes are gone, or most and more than 100',
+  });
 
   protected override async run({
     printer,

@@ -6,6 +6,9 @@ import { BaseCommand, type Context } from './base.ts';
 const values: { readonly [flag: string]: string } = {
   '--config': 'FILE',
   '--key-file': 'FILE',
+  '--passphrase-file': 'FILE',
+  '--signer': 'FINGERPRINT',
+  '--read-data': 'PERCENT',
   '--include': 'GLOB',
   '--exclude': 'GLOB',
   '--map': 'FROM=TO',
@@ -36,7 +39,10 @@ export function describeVerb(verb: CommandClass<Context>): Verb | undefined {
     summary: description,
     paragraphs: paragraphs.filter((text) => !text.startsWith(exitStatus)),
     exits: exitsIn(paragraphs.find((text) => text.startsWith(exitStatus)) ?? ''),
-    examples: examples.map(([label, line]) => [label, line.replaceAll('$0', 'treekeeper')]),
+    examples: examples.map(([label, line]) => [
+      /\?$/.test(label) ? label : `${label}:`,
+      line.replaceAll('$0', 'treekeeper'),
+    ]),
     positionals,
     flags: flags.filter((flag) => !shared.has(nameOf(flag))),
   };

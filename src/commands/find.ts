@@ -29,7 +29,7 @@ export class FindCommand extends BaseCommand {
     `,
     examples: [
       ['Keys', '$0 find database'],
-      ['All keys called url below /app, as they were yesterday', "$0 find url 'yesterday:/app'"],
+      ['All keys with url in them below /app, as they were yesterday', "$0 find url 'yesterday:/app'"],
       ['Who still uses the old host?', '$0 find --values db1.example.org'],
       ['When did a string appear, and when did it vanish?', '$0 find --values --history db1.example.org'],
     ],

@@ -6,7 +6,7 @@ export class MaintenanceCommand extends BaseCommand {
   static override paths = [['maintenance']];
 
   static override usage = Command.Usage({
-    category: 'Repository',
+    category: 'Upkeep',
     description: 'pack the repository anew, and drop what nothing refers to',
     details: `
       A repository of thousands of snapshots has many small packs, which makes reading slow and large. \`backup\` joins them

@@ -20,7 +20,10 @@ export function explainMisuse(thrown: unknown, args: readonly string[], verbs: r
     });
   }
   const [line = ''] = reasonOf(thrown).trim().split('\n');
-  const fact = `${line.slice(0, 1).toLowerCase()}${line.slice(1).replace(/[.:]$/, '')}`;
+  // clipanion goes on with a list of all that it might be.
+  const fact = line.startsWith('Command not found')
+    ? `${verb} does not take these arguments`
+    : `${line.slice(0, 1).toLowerCase()}${line.slice(1).replace(/[.:]$/, '')}`;
   return new TreekeeperError('usage', fact, {
     hint: `\`treekeeper help${verb.startsWith('-') ? '' : ` ${verb}`}\` tells more`,
   });

@@ -79,7 +79,7 @@ function localUrl(text: string, directory: string): RemoteUrl {
     throw refused(
       text,
       `there is no directory ${path}`,
-      'write https://, ssh:// or user@host:path for a remote elsewhere',
+      'make one with git init --bare, or write https://, ssh:// or user@host:path for a remote elsewhere',
     );
   return { protocol: 'file', text: path, isLocal: true };
 }

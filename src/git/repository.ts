@@ -153,7 +153,9 @@ async function requireFree(root: string): Promise<void> {
 /** There is one where a repository was to be made. */
 export class RepositoryTaken extends TreekeeperError {
   constructor(root: string) {
-    super('failed', `there is a repository at ${root} already`);
+    super('failed', `there is a repository at ${root} already`, {
+      hint: 'it can be used as it is; for another one, name another path',
+    });
   }
 }
 

@@ -52,7 +52,7 @@ function verbPart(verb: Verb): string[] {
     text(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`),
     ...paragraphs.flatMap((paragraph) => ['.IP', text(paragraph)]),
     ...(flags.length > 0 ? ['.RS', ...flags.flatMap(flagPart), '.RE'] : []),
-    ...examples.flatMap(([label, line]) => ['.IP', `${text(label)}:`, '.IP', '.nf', `.B ${text(`  ${line}`)}`, '.fi']),
+    ...examples.flatMap(([label, line]) => ['.IP', text(label), '.IP', '.nf', `.B ${text(`  ${line}`)}`, '.fi']),
     ...(exits.length > 0 ? ['.IP', text(`Exit status: ${exits.map((pair) => pair.join(' ')).join('; ')}.`)] : []),
   ];
 }

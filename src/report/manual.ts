@@ -47,7 +47,7 @@ export const exitMeanings: readonly (readonly [string, string])[] = [
   ['1', 'failed; repository and service are as before, or as reported'],
   ['2', 'wrong usage or configuration'],
   ['3', 'incomplete: some nodes could not be read, or some could not be created or differ'],
-  ['4', 'differences (diff --exit-code)'],
+  ['4', 'differences (verify, diff --exit-code, status --live), or values in clear that the rules encrypt (check)'],
   ['5', 'integrity: damaged objects, names or manifests'],
   ['6', 'the snapshot is safe here, and a push failed'],
   ['10', 'there is no repository'],
@@ -87,7 +87,7 @@ export function formatOverview({ version, verbs, flags }: Manual, width: number)
 /** Everything about one verb. */
 export function formatVerb(verb: Verb, width: number): string {
   const { path, summary, paragraphs, exits, examples, flags } = verb;
-  const rows = examples.map(([label, line]) => `  ${label}:\n    ${line}`);
+  const rows = examples.map(([label, line]) => `  ${label}\n    ${line}`);
   return [
     fold(`treekeeper ${path.join(' ')}: ${summary}`, width),
     `usage: ${synopsis(verb, true)}`,

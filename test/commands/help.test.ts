@@ -57,6 +57,7 @@ test('a mistake is told in one line, with where to look', async () => {
   });
   expect(await told('bakcup')).toContain('did you mean backup?');
   expect(await told('restore', 'latest')).toMatch(/^treekeeper: not enough positional arguments\n.*help restore/);
+  expect(await told('import', 'other')).toMatch(/^treekeeper: import does not take these arguments\n.*help import/);
   expect(await told('ls', '--nope')).toMatch(/^treekeeper: unsupported option name \("--nope"\)\n/);
 });
 

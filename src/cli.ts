@@ -74,3 +74,5 @@ try {
   openPrinter(context, { json: false, quiet: false }).fail(explainMisuse(thrown, args, Object.keys(verbs)));
   process.exitCode = exitCodes.usage;
 }
+// What is not waited for any more, as the answer of a silent service, would keep the process.
+if (stop.signal.aborted) process.stdout.write('', () => process.exit());

@@ -122,6 +122,7 @@ export abstract class BaseCommand extends Command<Context> {
         config,
         environment,
         timeout,
+        signal,
         remoteTimeout: this.timeout === undefined ? defaultRemoteTimeout * 1000 : timeout,
         trust,
         ...findSecrets(this, config, this.context),

@@ -8,6 +8,7 @@ import { openService } from '../services/open.ts';
 import { isStoreName } from '../snapshot/manifest.ts';
 import type { Signer } from '../snapshot/signing-key.ts';
 import type { BackupSource } from './backup.ts';
+import { interruptible } from './interruptible.ts';
 import type { Policy } from './read.ts';
 import { configuredRules } from './rules.ts';
 import type { Trust } from './trust.ts';
@@ -18,6 +19,8 @@ export interface Surroundings {
   readonly environment: Environment;
   /** For every single request to a service, in milliseconds. */
   readonly timeout: number;
+  /** Ends the waiting for an answer of a service. */
+  readonly signal?: AbortSignal;
   /** How long a remote may say nothing, in milliseconds; as long as `timeout` where this is not given. */
   readonly remoteTimeout?: number;
   /** Opens encrypted values; may ask a person for it. */
@@ -35,16 +38,17 @@ export interface Surroundings {
  * belong to it. Throws `TreekeeperError('usage')` where it names neither. Nothing is sent to the service yet.
  */
 export async function connect(argument: string, surroundings: Surroundings): Promise<BackupSource> {
-  const { config, environment, timeout } = surroundings;
+  const { config, environment, timeout, signal } = surroundings;
   const named = config?.stores[argument];
   if (!named && !isServiceUrl(argument)) throw unknownService(argument, config);
 
   const directory = named ? (config?.directory ?? '') : process.cwd();
   const address = inDirectory(parseServiceUrl(named?.service ?? argument), directory);
   const access = { ...readCredentials(address.kind, named, directory, environment), timeout };
+  const service = await openService(address, access);
   return {
     store: named ? storeName(argument) : defaultStore(address),
-    service: await openService(address, access),
+    service: signal ? interruptible(service, signal) : service,
     policy: storePolicy(argument, surroundings),
   };
 }

@@ -7,7 +7,7 @@
 const wireTypes = { number: 0, bytes: 2 } as const;
 
 /** The length of a message stands before it and is known after it, so it takes as many bytes as any may need. */
-const lengthSize = 4;
+const lengthSize = 5;
 
 /** Writes one message, field by field. */
 export class MessageWriter {

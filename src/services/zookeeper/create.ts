@@ -63,7 +63,7 @@ function split(planned: readonly Planned[]): Planned[][] {
   const batches: Planned[][] = [];
   let bytes = 0;
   for (const node of planned) {
-    const size = 100 + node.path.length + (node.data?.length ?? 0);
+    const size = sizeOf(node);
     const last = batches.at(-1);
     const fits = last && last.length < mostOps && bytes + size <= mostBytes;
     if (fits) last.push(node);
@@ -89,6 +89,11 @@ const create: Operation<Planned, void> = {
   decode: () => {},
   repeatable: false,
 };
+
+function sizeOf({ path, data, acl }: Planned): number {
+  const entries = acl.reduce((size, { scheme, id }) => size + 12 + scheme.length + id.length, 0);
+  return 32 + path.length + (data?.length ?? 0) + entries;
+}
 
 /** `created`, or why all of it was rolled back; `lost` where nobody knows. */
 type Sent = 'created' | 'refused' | 'lost';

@@ -276,7 +276,7 @@ export function openSession(address: ZookeeperAddress, onEvent: (event: WatchEve
       const ended = new Promise<void>((resolve) => {
         closed = resolve;
       });
-      last.send(command(nextXid, opCodes.closeSession));
+      last.send(command(takeXids(1), opCodes.closeSession));
       await Promise.race([ended, delay(Math.min(timeout, 1_000), undefined, { ref: false })]);
       last.destroy();
     },

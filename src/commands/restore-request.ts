@@ -1,7 +1,7 @@
 import { Option } from 'clipanion';
 import { TreekeeperError } from '../errors.ts';
 import type { RestoreRequest } from '../operations/plan-restore.ts';
-import { parseKey } from '../report/key.ts';
+import { formatKey, parseKey } from '../report/key.ts';
 import type { PlanOrigin } from '../snapshot/plan-file.ts';
 import { depthFor, parseSnapshotArgument } from './arguments.ts';
 import { BaseCommand, type Session } from './base.ts';
@@ -26,13 +26,15 @@ export abstract class RequestCommand extends BaseCommand {
   full = Option.Boolean('--full', false, { description: 'Tell every node, however many' });
 
   protected async open({ repositoryPath, surroundings }: Session): Promise<OpenRequest> {
-    const [{ connect }, { locate }, { openForReading }, { parseMove }, { requireTrusted }] = await Promise.all([
-      import('../operations/connect.ts'),
-      import('../operations/revision.ts'),
-      import('../operations/open.ts'),
-      import('../operations/relocate.ts'),
-      import('../operations/trust.ts'),
-    ]);
+    const [{ connect }, { locate }, { openForReading }, { parseMove }, { requireTrusted }, { hasNodes }] =
+      await Promise.all([
+        import('../operations/connect.ts'),
+        import('../operations/revision.ts'),
+        import('../operations/open.ts'),
+        import('../operations/relocate.ts'),
+        import('../operations/trust.ts'),
+        import('../snapshot/walk.ts'),
+      ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     if (key && this.key !== undefined) throw new TreekeeperError('usage', 'SNAPSHOT:KEY and --key both name a key');
     const below = this.key === undefined ? key : parseKey(this.key);
@@ -47,6 +49,16 @@ export abstract class RequestCommand extends BaseCommand {
       closing.push(opened);
       const { snapshot, moment } = await locate(opened.reader, opened.repository, revision, this.store);
       await requireTrusted(opened.reader, moment.oid, surroundings.trust);
+      if (below && !(await hasNodes(snapshot, below))) {
+        // A key that is mistyped would be a success otherwise: nothing of it is missing.
+        throw new TreekeeperError(
+          'usage',
+          `there is nothing at ${formatKey(below)} in ${revision} of ${snapshot.store}`,
+          {
+            hint: `\`treekeeper ls ${revision}\` lists the keys there are`,
+          },
+        );
+      }
       const { service } = await connect(this.service, surroundings);
       closing.push(service);
       const { source, cluster } = await service.identity();

@@ -28,7 +28,7 @@ export class RestoreCommand extends RequestCommand {
 
       With --plan-out FILE it stops after the plan, and \`treekeeper apply FILE\` carries out exactly that one.
 
-      Exit status: 0 everything is there; 1 the answer was no; 3 some nodes differ (and were kept), could not be created or
+      Exit status: 0 everything is there; 1 the answer was no; 2 there is no such snapshot or key; 3 some nodes differ (and were kept), could not be created or
       could not be read; 5 the snapshot is damaged, and nothing was created; 12 no key opens its encrypted values; 14 nobody who is
       trusted signed it; 15 the service cannot be reached.
     `,

@@ -17,7 +17,7 @@ export class VerifyCommand extends RequestCommand {
       The last line of --json is the verdict: \`equal\`, \`different\`, or \`unknown\` where nothing was found to differ and some
       nodes could not be read.
 
-      Exit status: 0 equal; 3 unknown; 4 some nodes are missing or differ; 5 the snapshot is damaged; 12 no key opens its
+      Exit status: 0 equal; 2 there is no such snapshot or key; 3 unknown; 4 some nodes are missing or differ; 5 the snapshot is damaged; 12 no key opens its
       encrypted values; 14 nobody who is trusted signed it; 15 the service cannot be reached.
     `,
     examples: [

@@ -73,7 +73,7 @@ export async function* history(
     'usage',
     key === undefined ? `there is no store ${store}` : 'no snapshot ever had this key',
     {
-      hint: `the stores there are: ${(await listStores(reader, tip)).join(', ')}`,
+      hint: `the stores there are: ${(await listStores(reader, tip)).join(', ')}${store === undefined ? '; --store names one' : ''}`,
     },
   );
 }

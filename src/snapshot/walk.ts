@@ -70,6 +70,19 @@ export async function walkSnapshot(
   }
 }
 
+/** Whether a snapshot has any node at or below a key. */
+export async function hasNodes(snapshot: Snapshot, below: Uint8Array): Promise<boolean> {
+  const { entry, subtree } = await findNode(snapshot, below);
+  if (entry || subtree !== undefined) return true;
+  // Nodes with very long keys are in no tree of that name.
+  let found = false;
+  const see = () => {
+    found = true;
+  };
+  await walkSnapshot(snapshot, see, below);
+  return found;
+}
+
 /** The node and the subtree at a key, each `undefined` where the snapshot has none. */
 export async function findNode(
   snapshot: Snapshot,

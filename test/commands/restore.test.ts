@@ -112,6 +112,20 @@ test('a plan is refused where it was damaged, edited, or is for something else',
   expect(readdirSync(join(path, 'live/app'))).toEqual(['motd']);
 });
 
+test('a key at which the snapshot has nothing is a mistake, and no success', async () => {
+  await using space = await lostTree();
+  for (const args of [
+    ['restore', 'latest:app/dv'],
+    ['verify', 'latest:/app'],
+    ['verify', 'latest', '--key', 'app/s'],
+  ]) {
+    const { status, stdout, stderr } = await space.run(...args, 'dir:live');
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^treekeeper: there is nothing at .* in latest of live\n.*`treekeeper ls latest`/);
+  }
+  expect((await space.run('restore', 'latest:app/s1', 'dir:live', '-n')).status).toBe(0);
+});
+
 test('it is finished where the reader of its output went away, as a head does', async () => {
   await using space = await lostTree();
   const args = [cli, 'restore', 'latest', 'dir:live', '--full'];

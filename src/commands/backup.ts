@@ -137,7 +137,10 @@ function report(
   for (const change of changes)
     printer.print({ type: 'change', change: kindOf(change), key: change.key }, changeLine(change));
   for (const { key, reason } of unreadable) {
-    printer.print({ type: 'unreadable', key, reason }, `unreadable, kept as it was: ${formatKey(key)} (${reason})`);
+    printer.print(
+      { type: 'unreadable', key, reason },
+      `unreadable, kept as it was: ${formatKey(key) || 'the root'} (${reason})`,
+    );
   }
   for (const { key, reason } of unrestorable) printer.print({ type: 'unrestorable', key, reason }, undefined);
 

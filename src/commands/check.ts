@@ -28,7 +28,8 @@ export class CheckCommand extends BaseCommand {
       Encrypted values are opened with --decrypt, else only their form is looked at. Values that lie in clear although the rules
       of the store encrypt them are told, with --all those of older snapshots too.
 
-      Exit status: 0 all is well; 4 the present snapshot has values in clear that its rules encrypt; 5 something is damaged.
+      Exit status: 0 all is well; 4 the present snapshot has values in clear that its rules encrypt; 5 something is damaged;
+      12 no key at hand opens some encrypted value (with --decrypt).
     `,
     examples: [
       ['Check the present snapshots', '$0 check'],
@@ -66,7 +67,8 @@ export class CheckCommand extends BaseCommand {
     tell(result, printer);
     printer.print({ type: 'check', damaged: result.findings.length, ...result.values, seed: sample?.seed }, undefined);
     if (result.findings.length > 0) return 5;
-    return result.clear.some(({ until }) => until === undefined) ? 4 : undefined;
+    if (result.clear.some(({ until }) => until === undefined)) return 4;
+    return this.decrypt && result.values.wellFormed > 0 ? 12 : undefined;
   }
 
   private sample(): { readonly fraction: number; readonly seed: string } | undefined {

@@ -29,6 +29,10 @@ test('check tells what lies in clear in the history, and opens encrypted values 
   await using space = await sealedStore();
   const { run, git } = space;
   expect(records((await run('check', '--json')).stdout).at(-1)).toMatchObject({ opened: 0, wellFormed: 2 });
+  expect(await run('check', '--decrypt')).toMatchObject({
+    status: 12,
+    stderr: '2 encrypted values were not opened, only their form was looked at\n',
+  });
   const all = await run('check', '--all', '--decrypt', '--key-file', 'alice.key', '--json');
   expect(all.status).toBe(0);
   const told = records(all.stdout);

@@ -26,7 +26,7 @@ export abstract class RequestCommand extends BaseCommand {
   full = Option.Boolean('--full', false, { description: 'Tell every node, however many' });
 
   protected async open({ repositoryPath, surroundings }: Session): Promise<OpenRequest> {
-    const [{ connect }, { locate }, { openForReading }, { parseMove }, { requireTrusted }, { hasNodes }] =
+    const [{ connect }, { locate }, { openForReading }, { movesAny, parseMove }, { requireTrusted }, { hasNodes }] =
       await Promise.all([
         import('../operations/connect.ts'),
         import('../operations/revision.ts'),
@@ -58,6 +58,14 @@ export abstract class RequestCommand extends BaseCommand {
             hint: `\`treekeeper ls ${revision}\` lists the keys there are`,
           },
         );
+      }
+      for (const move of moves) {
+        if (await movesAny(snapshot, move, below)) continue;
+        // Its nodes would be created where they were, and not where they were meant to go.
+        const words = `--map ${formatKey(move.from)}=${formatKey(move.to)}`;
+        throw new TreekeeperError('usage', `${words} moves nothing: no node is at or below ${formatKey(move.from)}`, {
+          hint: `nothing was created; \`treekeeper ls ${revision}\` lists the keys there are`,
+        });
       }
       const { service } = await connect(this.service, surroundings);
       closing.push(service);

@@ -3,6 +3,7 @@ import type { Service } from '../services/service.ts';
 import { type Kind, type Layout, layouts } from '../snapshot/layout.ts';
 import type { Manifest } from '../snapshot/manifest.ts';
 import { keyAt, latin1, placeOf } from '../snapshot/paths.ts';
+import { type Entry, hasNodes, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 
 /** Keys at or below `from` go to the same place at or below `to`. */
 export interface Move {
@@ -39,6 +40,21 @@ export function parseMove(text: string, parseKey: (text: string) => Uint8Array):
   if (equals < 1)
     throw new TreekeeperError('usage', `${text} is not FROM=TO`, { hint: 'write for example --map /app=/app2' });
   return { from: parseKey(text.slice(0, equals)), to: parseKey(text.slice(equals + 1)) };
+}
+
+/** Whether a move concerns any node of a snapshot, or any at and below a key of it. */
+export async function movesAny(snapshot: Snapshot, one: Move, below: Uint8Array | undefined): Promise<boolean> {
+  const isMoved = (key: Uint8Array) => move(latin1(key), [one]) !== undefined;
+  if (below && isMoved(below)) return true;
+  const isWithin = below === undefined || move(latin1(one.from), [{ from: below, to: noRoot }]) !== undefined;
+  if (isWithin && (await hasNodes(snapshot, one.from))) return true;
+  // A move from above the root of the snapshot moves all of it.
+  let found = false;
+  const see = ({ key }: Entry) => {
+    found ||= isMoved(key);
+  };
+  await walkSnapshot(snapshot, see, below);
+  return found;
 }
 
 function move(key: string, moves: readonly Move[]): string | undefined {

@@ -126,6 +126,26 @@ test('a key at which the snapshot has nothing is a mistake, and no success', asy
   expect((await space.run('restore', 'latest:app/s1', 'dir:live', '-n')).status).toBe(0);
 });
 
+test('a map that moves nothing is a mistake: its nodes would be created where they were', async () => {
+  await using space = await lostTree();
+  const mapped = (snapshot: string, map: string) => space.run('restore', snapshot, 'dir:live', '-n', '--map', map);
+  for (const [snapshot = '', map = ''] of [
+    ['latest', '/app=copy'],
+    ['latest', 'app/s=copy'],
+    ['latest:app/s1', 'app/s2=copy'],
+  ]) {
+    const { status, stdout, stderr } = await mapped(snapshot, map);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^treekeeper: --map .* moves nothing: no node is at or below /);
+  }
+  for (const [snapshot = '', map = ''] of [
+    ['latest', 'app/s1/=copy'],
+    ['latest:app/s1', 'app=copy'],
+    ['latest:app', 'app/s1=copy'],
+  ])
+    expect((await mapped(snapshot, map)).stdout).toContain('+ create: copy');
+});
+
 test('it is finished where the reader of its output went away, as a head does', async () => {
   await using space = await lostTree();
   const args = [cli, 'restore', 'latest', 'dir:live', '--full'];

@@ -4,6 +4,7 @@ import { Cli } from 'clipanion';
 import { expect, test } from 'vitest';
 import { describeVerb } from '../../src/commands/describe.ts';
 import { describeWithTools } from '../servers/binaries.ts';
+import { temporaryDirectory } from '../servers/process.ts';
 import { treekeeper } from './run.ts';
 import { verbClasses } from './verb-classes.ts';
 
@@ -69,6 +70,17 @@ test('README has the exit statuses that the manual has', async () => {
   const told = new Map(exitMeanings);
   for (const [, status = '', meaning = ''] of rows)
     expect(meaning.startsWith(told.get(status) ?? '?'), status).toBe(true);
+});
+
+test('npm install --global puts the command and its man page where they are found', async () => {
+  await using prefix = await temporaryDirectory();
+  const root = new URL('../..', import.meta.url).pathname;
+  const flags = ['--global', '--offline', '--ignore-scripts', '--silent', '--prefix', prefix.path];
+  execFileSync('npm', ['install', ...flags, root], { cwd: prefix.path });
+  expect(execFileSync(`${prefix.path}/bin/treekeeper`, ['--version'], { encoding: 'utf8' })).toMatch(
+    /^\d+\.\d+\.\d+\n$/,
+  );
+  expect(readFileSync(`${prefix.path}/share/man/man1/treekeeper.1`, 'utf8')).toContain('.TH');
 });
 
 describeWithTools('mandoc')('the man page', () => {

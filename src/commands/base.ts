@@ -115,11 +115,15 @@ export abstract class BaseCommand extends Command<Context> {
     const signer = configuredSigner(config, environment, () =>
       askPassphrase('the signing key', signingHint, this.context),
     );
+    const repositoryPath = this.repositoryPath(config);
+    const isOtherRepository =
+      config?.repository !== undefined && repositoryPath !== repositoryPlace(config.repository, config.directory);
     return {
       printer,
-      repositoryPath: this.repositoryPath(config),
+      repositoryPath,
       surroundings: {
         config,
+        isOtherRepository,
         environment,
         timeout,
         signal,

@@ -43,10 +43,10 @@ export class RemoteRemoveCommand extends BaseCommand {
 
   name = Option.String({ name: 'NAME' });
 
-  protected override async run({ printer, repositoryPath }: Session): Promise<undefined> {
+  protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
     const { openRepository } = await import('../operations/open.ts');
-    const { removeRemote } = await import('../operations/remotes.ts');
-    await removeRemote(await openRepository(repositoryPath), this.name);
+    const { removeRemoteAt } = await import('../operations/remotes.ts');
+    await removeRemoteAt(await openRepository(repositoryPath), this.name, surroundings);
     printer.print({ type: 'removed', remote: this.name }, `removed ${this.name}`);
     return undefined;
   }

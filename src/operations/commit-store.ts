@@ -25,6 +25,8 @@ export interface BranchChange {
   readonly message: string;
   /** When it was, in seconds since 1970, where that is not now. Never before the commit that it follows. */
   readonly time?: number | undefined;
+  /** When what it holds was read, where that was not then. */
+  readonly read?: number;
 }
 
 /** The tip of the branch, or `undefined` where it has no commit yet. */
@@ -62,7 +64,8 @@ export async function commitChanges(
     const parents = parent === undefined ? [] : [parent];
     const time = change.time === undefined ? commitTime(last) : Math.max(change.time, last ?? 0);
     message = change.message;
-    parent = writer.commit(await makeCommit(repository, { tree, parents, author: identity, time, message }));
+    const dates = { time: change.read ?? time, committer: { ...identity, time } };
+    parent = writer.commit(await makeCommit(repository, { tree, parents, author: identity, ...dates, message }));
     last = time;
   }
   await writer.finish();

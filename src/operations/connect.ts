@@ -19,6 +19,8 @@ export interface Surroundings {
   readonly environment: Environment;
   /** For every single request to a service, in milliseconds. */
   readonly timeout: number;
+  /** The repository is not the one that the configuration names, so its remotes get nothing without being asked for. */
+  readonly isOtherRepository?: boolean;
   /** Ends the waiting for an answer of a service. */
   readonly signal?: AbortSignal;
   /** How long a remote may say nothing, in milliseconds; as long as `timeout` where this is not given. */

@@ -10,6 +10,8 @@ import { lastChange } from './revision.ts';
 export interface LastSnapshot {
   /** Of its commit. */
   readonly oid: Oid;
+  /** When the service was read, in seconds since 1970. */
+  readonly time: number;
   readonly snapshot: Snapshot;
   readonly trailers: Trailers;
 }
@@ -24,6 +26,7 @@ export async function lastSnapshot(
   if (tree === undefined || !change) return undefined;
   return {
     oid: change.oid,
+    time: change.commit.author.time,
     snapshot: await openSnapshot(store, tree, reader),
     trailers: decodeTrailers(change.commit.message),
   };

@@ -22,8 +22,11 @@ export interface PushResult {
   readonly tip: Oid;
 }
 
-/** Others may move the branch all the time; each try costs a fetch of what they did. */
-const mostTries = 20;
+/**
+ * Others may move the branch all the time; each try costs a fetch of what they did. Of six that push without a pause, one is
+ * too late five times in six. A lock that is still there after fewer is nobody's.
+ */
+const [mostTries, mostLocked] = [100, 20];
 const mostTime = 5 * 60_000;
 /** Between two tries, in milliseconds, at most; a part of it by chance, so that two hosts do not stay in step. */
 const longestPause = 2_000;
@@ -79,6 +82,7 @@ async function pushCommit(
     }
 
     lock = answer.lock;
+    if (lock !== undefined && tries >= mostLocked) break;
     if (tries > 1) await delay(Math.random() * Math.min(longestPause, 50 * 2 ** tries), undefined, { signal });
     await fetchBranch(repository, url, await trackingRequest(repository, remote), access);
     state = await knownState(repository, remote);

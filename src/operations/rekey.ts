@@ -83,7 +83,7 @@ export async function rekey(
     await sink.settle(tree);
     await sealer.save();
     const message = encodeResealMessage({ store, rekeyed, reencrypted }, last.trailers, version);
-    const change = { store: { name: store, tree }, keys: encryption.newKeys, message };
+    const change = { store: { name: store, tree }, keys: encryption.newKeys, message, read: last.time };
     const commit = await commitChanges(repository, reader, sink, tip, [change]);
     if (commit === undefined) throw contended(repository);
     return { ...done, commit, advice: await followWorkTree(repository, tip?.oid, commit) };

@@ -2,7 +2,7 @@ import type { RemoteConfig } from '../config/config.ts';
 import { type Environment, readToken } from '../config/credentials.ts';
 import { type ErrorCode, TreekeeperError } from '../errors.ts';
 import { readBranch } from '../git/refs.ts';
-import { addRemote, checkRemoteName, readRemotes, unknownRemote } from '../git/remote-config.ts';
+import { addRemote, checkRemoteName, readRemotes, removeRemote, unknownRemote } from '../git/remote-config.ts';
 import { formatRemoteUrl, parseRemoteUrl, type RemoteUrl } from '../git/remote-url.ts';
 import type { Repository } from '../git/repository.ts';
 import { listRemote, pushBranch, type RemoteAccess } from '../git/transport.ts';
@@ -37,7 +37,8 @@ export async function listRemotes(repository: Repository, surroundings: Surround
   const remotes = new Map<string, KnownRemote>();
   const add = (remote: RemoteConfig, directory: string) => {
     const open = () => openRemote(remote, directory, surroundings);
-    remotes.set(remote.name, { name: remote.name, push: remote.push ?? false, open });
+    const push = (remote.push ?? false) && !surroundings.isOtherRepository;
+    remotes.set(remote.name, { name: remote.name, push, open });
   };
   for (const [name, url] of await readRemotes(repository)) add({ name, url }, repository.gitDir);
   const { config } = surroundings;
@@ -93,6 +94,17 @@ export async function addRemoteAt(
   return text;
 }
 
+/** Forgets a remote of the repository. Throws `TreekeeperError('usage')` where it has none of this name. */
+export async function removeRemoteAt(repository: Repository, name: string, { config }: Surroundings): Promise<void> {
+  const isKept = (await readRemotes(repository)).has(name);
+  if (!isKept && config?.remotes.some((known) => known.name === name)) {
+    throw new TreekeeperError('usage', `the remote ${name} is one of the configuration, not of the repository`, {
+      hint: 'take it out of `remotes` there',
+    });
+  }
+  await removeRemote(repository, name);
+}
+
 /**
  * Asks a remote what it has, and whether it would take a push, which only a branch that has a snapshot can be `tried` with.
  * Throws `TreekeeperError('push')` where not.
@@ -146,5 +158,3 @@ function openRemote(remote: RemoteConfig, directory: string, surroundings: Surro
 function tokenOf(remote: RemoteConfig, directory: string, environment: Environment): string | undefined {
   return readToken(remote, directory, environment) ?? (environment['TREEKEEPER_GIT_TOKEN'] || undefined);
 }
-
-export { removeRemote } from '../git/remote-config.ts';

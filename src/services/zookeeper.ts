@@ -2,14 +2,15 @@ import { TreekeeperError } from '../errors.ts';
 import type { Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import { formatEndpoint, formatRoot } from './address.ts';
-import type { Outcome, Service, Traits, Unsettled } from './service.ts';
-import { aclOf } from './zookeeper/acl.ts';
+import type { Outcome, ReadOptions, Service, Traits, Unsettled } from './service.ts';
+import { aclOf, decodeText } from './zookeeper/acl.ts';
 import { createNodes, type Planned } from './zookeeper/create.ts';
 import { codes, explain, isFailure } from './zookeeper/failure.ts';
 import { readMarker, readVersion } from './zookeeper/identity.ts';
 import { askOwnership, type Ownership, ownAcl } from './zookeeper/ownership.ts';
 import { parentPath, refusePath } from './zookeeper/paths.ts';
 import { batchesOf, readTree } from './zookeeper/read.ts';
+import { pipelinedReads } from './zookeeper/reads.ts';
 import type { AclEntry } from './zookeeper/records.ts';
 import { rehearseCreation } from './zookeeper/rehearse.ts';
 import { openSession, type ZookeeperAddress } from './zookeeper/session.ts';
@@ -59,7 +60,7 @@ export function openZookeeper(address: ZookeeperAddress): Service {
       options.signal?.throwIfAborted();
       const { walk, reading } = await explaining(readTree(address, top, options));
       if (walk.hidden.has(top)) throw denied();
-      if (walk.nodes.size === 0 && options.absent !== 'empty') throw missing();
+      if (walk.nodes.size === 0) await explaining(requirePlace(options));
       yield* batchesOf(walk, top);
       yield { type: 'end', ...reading };
     },
@@ -146,6 +147,21 @@ export function openZookeeper(address: ZookeeperAddress): Service {
     return new TreekeeperError('unreachable', `zookeeper does not let ${who} read ${top}`, {
       hint: 'give a user with ZOOKEEPER_AUTH=digest:USER:PASSWORD; a wrong password looks the same to ZooKeeper',
     });
+  }
+
+  /** There is nothing at the root, which is fine where it may be absent and could be created. */
+  async function requirePlace({ absent }: ReadOptions): Promise<void> {
+    if (absent !== 'empty') throw missing();
+    const above = parentPath(top);
+    const [found] = await pipelinedReads.data(writer, [above]);
+    if (found?.error !== codes.noNode) return;
+    throw new TreekeeperError(
+      'unreachable',
+      `zookeeper has no node ${decodeText(above)}, which is above the root ${decodeText(top)}`,
+      {
+        hint: 'create it first: a restore creates the root of its URL, and nothing above that',
+      },
+    );
   }
 
   function missing(): TreekeeperError {

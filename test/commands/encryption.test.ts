@@ -318,9 +318,12 @@ test('somebody leaves: the store is encrypted anew without its service, and the 
   expect(await run('keys', 'remove', bob)).toMatchObject({ status: 2, stderr: expect.stringContaining('store app') });
   configure([alice]);
   rmSync(join(path, 'live'), { recursive: true });
+  const read = git('log', '-1', '--format=%at', 'main');
   const rekeyed = await run('rekey', '--key-file', 'alice.key');
   expect(rekeyed).toMatchObject({ status: 0, stdout: expect.stringContaining('app: 2 values encrypted anew') });
   expect(rekeyed.stderr).toContain('stays readable');
+  // The service was not read anew, so the snapshot is as old as it was.
+  expect(git('log', '-1', '--format=%at', 'main')).toBe(read);
   expect((await run('diff', '--key-file', 'alice.key')).stdout).toContain('0 added, 0 changed, 0 removed');
   expect((await run('show', 'latest:secret/password', '--key-file', 'bob.key')).status).toBe(12);
   expect((await run('keys', 'remove', bob)).status).toBe(0);

@@ -48,6 +48,22 @@ test.each([
   120_000,
 );
 
+test('remotes of the configuration are for its repository, and another one is pushed there only where it is said', async () => {
+  await using host = await backupHost();
+  const { path, run } = host;
+  bareRemote(join(path, 'hub.git'));
+  const remotes = 'remotes:\n  - { name: hub, url: ./hub.git, push: true, unencrypted: accepted }\n';
+  writeFileSync(join(path, 'treekeeper.yaml'), `version: 1\nrepository: own.git\n${remotes}`);
+  expect(await run('backup', 'dir:live', '--repo', 'other.git')).toMatchObject({ status: 0 });
+  expect(git(join(path, 'hub.git'), 'for-each-ref')).toBe('');
+  expect(await run('backup', 'dir:live', '--repo', './own.git')).toMatchObject({ status: 0 });
+  expect(git(join(path, 'hub.git'), 'for-each-ref')).toContain('refs/heads/main');
+  expect(await run('remote', 'remove', 'hub')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('one of the configuration'),
+  });
+});
+
 test('several remotes: one that fails does not stop the other, and gets everything later', async () => {
   await using host = await backupHost();
   const { path, run, write } = host;

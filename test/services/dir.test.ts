@@ -169,4 +169,8 @@ test.skipIf(process.getuid?.() === 0)('what this user may not read is unreadable
     'closed true',
     'secret false',
   ]);
+  // Of what cannot be read at all, there is no snapshot.
+  chmodSync(path, 0);
+  await expect(readEvents(path)).rejects.toMatchObject({ code: 'unreachable' });
+  chmodSync(path, 0o700);
 });

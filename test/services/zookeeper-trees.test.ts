@@ -36,6 +36,19 @@ describe('trees', () => {
     expect(end.consistency).toBe('quiescent');
   });
 
+  test('a root that is missing can be created, and one whose parent is missing is told before anything is planned', async () => {
+    await using zookeeper = await startZookeeper();
+    const at = (root: string) => openZookeeper({ ...zookeeper.address, root: Buffer.from(root) });
+    await using near = at('/near');
+    expect((await readAll(near, { absent: 'empty' })).nodes.size).toBe(0);
+    await expect(readAll(near)).rejects.toMatchObject({ message: expect.stringContaining('no node /near') });
+    await using far = at('/far/er');
+    await expect(readAll(far, { absent: 'empty' })).rejects.toMatchObject({
+      code: 'unreachable',
+      message: 'zookeeper has no node /far, which is above the root /far/er',
+    });
+  });
+
   test('values and lists of children that are larger than a request may be by default', async () => {
     await using zookeeper = await startZookeeper({ properties: { 'jute.maxbuffer': String(8 * 1024 * 1024) } });
     await using service = openZookeeper(zookeeper.address);

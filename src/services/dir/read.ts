@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { lstat, open, opendir } from 'node:fs/promises';
-import { reasonOf } from '../../errors.ts';
+import { reasonOf, TreekeeperError } from '../../errors.ts';
 import type { Node } from '../../snapshot/node.ts';
 import { latin1 } from '../../snapshot/paths.ts';
 import type { ReadEvent, Skipped, Unreadable } from '../service.ts';
@@ -24,7 +24,10 @@ type Found =
   | { readonly type: 'skipped'; readonly item: Skipped }
   | { readonly type: 'gone' };
 
-/** Reads everything below `top`, a directory before what is in it. A file that vanishes meanwhile is simply gone. */
+/**
+ * Reads everything below `top`, a directory before what is in it. A file that vanishes meanwhile is simply gone. Throws
+ * `TreekeeperError('unreachable')` where `top` itself cannot be read.
+ */
 export async function* readTree(top: Buffer, signal: AbortSignal | undefined): AsyncGenerator<ReadEvent> {
   const start = Date.now();
   /** What each name looked like when it was read, to find out whether anything moved during the read. */
@@ -38,6 +41,8 @@ export async function* readTree(top: Buffer, signal: AbortSignal | undefined): A
     const skipped: Skipped[] = [];
     seen.set(latin1(directory), await stateOf(join(top, directory)));
     const names = await listNames(join(top, directory));
+    if (typeof names === 'string' && directory.length === 0)
+      throw new TreekeeperError('unreachable', `cannot read ${latin1(top)}: ${names}`);
     if (typeof names === 'string') {
       yield { type: 'batch', nodes: [], unreadable: [{ key: directory, reason: names, subtree: true }] };
       continue;

@@ -7,7 +7,7 @@ import { backupHost, git, subjects } from './backup-host.ts';
 import { records } from './workspace.ts';
 
 test.each([
-  [6, 1, 10],
+  [6, 1, 5],
   [12, 2, 1],
 ])(
   '%i hosts with %i stores each, one branch, %i rounds: nothing is lost or merged, and ids stay',

@@ -144,6 +144,8 @@ function report(
   }
   for (const { key, reason } of unrestorable) printer.print({ type: 'unrestorable', key, reason }, undefined);
 
+  // Also for whoever throws stdout away, as a cron job does.
+  if (unreadable.length > 0) printer.warn(`incomplete: ${count(unreadable.length)} unreadable, listed on stdout`);
   if (report.hidden !== undefined) printer.warn(`incomplete: ${report.hidden}; what is not shown is kept as it was`);
 
   const { store, added, changed, removed, nodes, consistency, revision, skipped } = report;

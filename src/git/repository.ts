@@ -145,6 +145,8 @@ async function requireFree(root: string): Promise<void> {
   const entries = await readdir(root).catch(() => undefined);
   const isBegun = entries?.some((name) => name.startsWith(makingPrefix)) && !entries.includes('HEAD');
   if (entries?.length === 0 || isBegun) return;
+  // Another run may have made it since the first look.
+  if (await findGitDir(root)) throw new RepositoryTaken(root);
   throw new TreekeeperError('failed', `${root} is ${entries ? 'not empty' : 'not a directory'}, and not a repository`, {
     hint: 'give the repository a directory of its own',
   });

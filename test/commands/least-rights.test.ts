@@ -43,6 +43,7 @@ describe('a user with few rights', () => {
     expect(await anonymous('backup', url, '--store', 'kept')).toMatchObject({
       status: 3,
       stdout: expect.stringMatching(/^unreadable, kept as it was: \/app\/own \(no permission to read it\)$/m),
+      stderr: expect.stringContaining('incomplete: 1 unreadable'),
     });
     const git = (...args: string[]) =>
       execFileSync('git', ['-C', join(directory.path, 'snapshots.git'), ...args], { encoding: 'utf8' });

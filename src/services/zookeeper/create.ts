@@ -22,7 +22,7 @@ export interface Planned extends Creation {
   readonly finalAcl: readonly AclEntry[];
 }
 
-const mostOps = 100;
+const mostOps = 300;
 /** A request is at most `jute.maxbuffer`, 1 MiB by default; a server that gets more closes the connection without a word. */
 const mostBytes = 512 * 1024;
 const suspiciousBytes = 900_000;

@@ -141,12 +141,11 @@ async function requireReadable(root: string, config: string): Promise<void> {
 }
 
 async function requireFree(root: string): Promise<void> {
-  if (await findGitDir(root)) throw new RepositoryTaken(root);
   const entries = await readdir(root).catch(() => undefined);
   const isBegun = entries?.some((name) => name.startsWith(makingPrefix)) && !entries.includes('HEAD');
-  if (entries?.length === 0 || isBegun) return;
-  // Another run may have made it since the first look.
+  // After the list: another run may be making it, and what it finishes in between is there.
   if (await findGitDir(root)) throw new RepositoryTaken(root);
+  if (entries?.length === 0 || isBegun) return;
   throw new TreekeeperError('failed', `${root} is ${entries ? 'not empty' : 'not a directory'}, and not a repository`, {
     hint: 'give the repository a directory of its own',
   });

@@ -1,9 +1,8 @@
 import type { TreeBuilder } from '../snapshot/build.ts';
-import { type Child, encodeDirectory, type Own } from '../snapshot/directory.ts';
+import { type Child, type Own, writeDirectory } from '../snapshot/directory.ts';
 import type { Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { latin1, shortestLong } from '../snapshot/paths.ts';
-import { encodeTree } from '../snapshot/tree.ts';
 import { contentDigest } from './content-digest.ts';
 import type { Shortcut } from './known-whole.ts';
 import type { KnownTrees } from './seen.ts';
@@ -60,7 +59,7 @@ export function knowDirectories(trees: KnownTrees | undefined, { sink, builder, 
 
   function treeOf(nodes: readonly Node[], own: Own): Oid {
     const children = new Map(nodes.map((node) => [latin1(node.key.subarray(length)), leaf(node)]));
-    return sink.tree(encodeTree(encodeDirectory({ own, children }, sink)));
+    return writeDirectory({ own, children }, sink);
   }
 
   return {

@@ -96,8 +96,8 @@ export async function addRemoteAt(
 
 /** Forgets a remote of the repository. Throws `TreekeeperError('usage')` where it has none of this name. */
 export async function removeRemoteAt(repository: Repository, name: string, { config }: Surroundings): Promise<void> {
-  const isKept = (await readRemotes(repository)).has(name);
-  if (!isKept && config?.remotes.some((known) => known.name === name)) {
+  const isConfigured = config?.remotes.some((known) => known.name === name);
+  if (isConfigured && !(await readRemotes(repository)).has(name)) {
     throw new TreekeeperError('usage', `the remote ${name} is one of the configuration, not of the repository`, {
       hint: 'take it out of `remotes` there',
     });

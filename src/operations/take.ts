@@ -1,13 +1,12 @@
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
 import { buildTree, type TreeBuilder } from '../snapshot/build.ts';
-import { type Child, encodeDirectory, type Value } from '../snapshot/directory.ts';
+import { type Child, type Value, writeDirectory } from '../snapshot/directory.ts';
 import { layouts } from '../snapshot/layout.ts';
 import { encodeManifest, type Manifest } from '../snapshot/manifest.ts';
 import type { Attributes, Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import { isLong, latin1, placeOf } from '../snapshot/paths.ts';
-import { encodeTree } from '../snapshot/tree.ts';
 import { findNode, type Snapshot, walkSnapshot } from '../snapshot/walk.ts';
 import { knowDirectories } from './known-directories.ts';
 import { knowWhole } from './known-whole.ts';
@@ -98,7 +97,7 @@ function startTree(
   function leafOf({ value, attributes }: Node): Child {
     const own = { value: value && { oid: sink.blob(value), encrypted: false }, attributes: attributesOf(attributes) };
     if (own.value !== null) return { tree: undefined, ...own, value: own.value };
-    return { tree: sink.tree(encodeTree(encodeDirectory({ own, children: new Map() }, sink))) };
+    return { tree: writeDirectory({ own, children: new Map() }, sink) };
   }
 
   async function seal(): Promise<void> {

@@ -50,6 +50,11 @@ export const nullName = '%null';
 export const attributesSuffix = '%attrs.json';
 export const encryptedSuffix = '.gpg';
 
+/** Writes a directory as a tree. */
+export function writeDirectory(directory: Directory, sink: ObjectSink): Oid {
+  return sink.tree(encodeTree(encodeDirectory(directory, sink)));
+}
+
 /** The tree entries of a directory. Directories for the pieces of long segments go to the sink on the way. */
 export function encodeDirectory({ own, children }: Directory, sink: ObjectSink): TreeEntry[] {
   const namesOf = nameSiblings(children.keys());

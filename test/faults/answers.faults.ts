@@ -1,11 +1,10 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { TreekeeperError } from '../../src/errors.ts';
 import { fill, storeKinds } from '../commands/stores.ts';
 import { inFlight } from '../in-flight.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { open, record, someFaults } from './changed.ts';
-import { atOnce, requireOrderly, runLimited } from './judgement.ts';
+import { atOnce, requireOrderly, requireTold, runLimited } from './judgement.ts';
 import { caseDirectory, gitIn, needServers, randomTree, relocated } from './live.ts';
 import { anyMutation, makeHuge } from './mutations.ts';
 import { describeFault, type Fault, startRelay } from './relay.ts';
@@ -38,19 +37,18 @@ for (const { kind, start, key } of storeKinds) {
       const path = caseDirectory(directory.path, String(index));
       const where = `read ${index}: ${describeFault(fault)}`;
       await using changing = await startRelay(store.endpoint, fault);
-      try {
+      const isDone = await requireTold(subject, strays, where, async () => {
         const found = await record(path, store, changing.endpoint);
         const isSame = gitIn(path, 'rev-parse', 'main:s') === whole;
         // In a read of many requests, a list of children that is changed looks like one of children that are gone.
         const mayLack = !isPointInTime;
         subject.must(isSame || found === nodes || mayLack, `${where}: a snapshot of ${found} nodes of ${nodes}`);
         subject.count(isSame ? 'read as they were' : found === nodes ? 'read as others' : 'read as fewer');
-      } catch (thrown) {
-        subject.must(thrown instanceof TreekeeperError, `${where}: ${thrown instanceof Error ? thrown.stack : thrown}`);
+      });
+      if (!isDone) {
         subject.must(gitIn(path, 'rev-parse', 'main') === before, `${where}: refused, and a commit`);
         subject.count('reads refused');
       }
-      for (const stray of strays.take()) subject.must(false, `${where}, or one beside it: ${stray}`);
       rmSync(path, { recursive: true });
     };
 
@@ -59,15 +57,12 @@ for (const { kind, start, key } of storeKinds) {
       const own = relocated(tree, key('t'), key(`c${index}`));
       await using changing = await startRelay(store.endpoint, fault);
       await using service = await open(store, changing.endpoint);
-      try {
+      const isDone = await requireTold(subject, strays, where, async () => {
         const outcomes = await service.create(own);
         subject.must(outcomes.length === own.length, `${where}: ${outcomes.length} outcomes for ${own.length} nodes`);
         subject.count('creations answered');
-      } catch (thrown) {
-        subject.must(thrown instanceof TreekeeperError, `${where}: ${thrown instanceof Error ? thrown.stack : thrown}`);
-        subject.count('creations refused');
-      }
-      for (const stray of strays.take()) subject.must(false, `${where}, or one beside it: ${stray}`);
+      });
+      if (!isDone) subject.count('creations refused');
     };
 
     try {

@@ -1,10 +1,11 @@
-import { exitCodes } from '../../src/errors.ts';
+import { exitCodes, TreekeeperError } from '../../src/errors.ts';
 import type { Node } from '../../src/snapshot/node.ts';
 import { latin1 } from '../../src/snapshot/paths.ts';
 import { cli, finish, type Run } from '../commands/run.ts';
 import { fill, node, type Store } from '../commands/stores.ts';
 import type { History } from './history.ts';
 import { contentOf, gitIn, reported, snapshotIn } from './live.ts';
+import type { Strays } from './strays.ts';
 import type { Subject } from './subject.ts';
 
 /** In seconds. A run that is not over then hangs: its own deadline is much shorter, and the machine may be busy. */
@@ -17,6 +18,27 @@ export function runLimited(
   env: { readonly [name: string]: string } = {},
 ): Promise<Run> {
   return finish(directory, ['timeout', '-s', 'KILL', String(longest), process.execPath, cli, ...args], env);
+}
+
+/**
+ * Whatever befalls a run within this process: it is done, or refused with words for its user, and nothing beside it fails
+ * unseen. Answers whether it is done.
+ */
+export async function requireTold(
+  { must }: Subject,
+  strays: Strays,
+  where: string,
+  run: () => Promise<void>,
+): Promise<boolean> {
+  let isDone = false;
+  try {
+    await run();
+    isDone = true;
+  } catch (thrown) {
+    must(thrown instanceof TreekeeperError, `${where}: ${thrown instanceof Error ? thrown.stack : thrown}`);
+  }
+  for (const stray of strays.take()) must(false, `${where}, or one beside it: ${stray}`);
+  return isDone;
 }
 
 /** Whatever befalls a run: it ends in time, as the table of exit codes says, with words for its user. */

@@ -1,11 +1,10 @@
 import { rmSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { TreekeeperError } from '../../src/errors.ts';
 import { fill, node, storeKinds } from '../commands/stores.ts';
 import { inFlight } from '../in-flight.ts';
 import { temporaryDirectory } from '../servers/process.ts';
 import { inTime, open, record, someFaults } from './changed.ts';
-import { atOnce } from './judgement.ts';
+import { atOnce, requireTold } from './judgement.ts';
 import { caseDirectory, contentOf, gitIn, needServers, randomTree, relocated } from './live.ts';
 import { anyMutation } from './mutations.ts';
 import { describeFault, type Fault, startRelay } from './relay.ts';
@@ -47,13 +46,10 @@ for (const { kind, start, key } of storeKinds) {
 
     /** What one of the runs may end with. */
     async function orderly(where: string, what: string, run: () => Promise<string>): Promise<void> {
-      try {
-        subject.count(`${what}: ${await inTime(run())}`);
-      } catch (thrown) {
-        subject.must(thrown instanceof TreekeeperError, `${where}: ${thrown instanceof Error ? thrown.stack : thrown}`);
-        subject.count(`${what}: refused`);
-      }
-      for (const stray of strays.take()) subject.must(false, `${where}, or one beside it: ${stray}`);
+      const isDone = await requireTold(subject, strays, where, async () =>
+        subject.count(`${what}: ${await inTime(run())}`),
+      );
+      if (!isDone) subject.count(`${what}: refused`);
     }
 
     async function read(fault: Fault, index: number): Promise<void> {

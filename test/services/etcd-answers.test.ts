@@ -2,6 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
 import { MessageWriter } from '../../src/services/etcd/protobuf.ts';
 import { openEtcd } from '../../src/services/etcd.ts';
+import type { Service } from '../../src/services/service.ts';
 import { readKeys } from './etcd-nodes.ts';
 
 /** Answers every range with these keys: what no etcd does, and bytes that were changed on their way may look like. */
@@ -41,6 +42,10 @@ async function answeringWith(...answers: Buffer[]): Promise<AsyncDisposable & { 
   return { port, [Symbol.asyncDispose]: async () => server.forceShutdown() };
 }
 
+function openAt({ port }: { readonly port: number }): Service {
+  return openEtcd({ endpoints: [{ host: '127.0.0.1', port }], root: Buffer.from('/t/'), timeout: 5_000 });
+}
+
 test.each([
   ['in no order', ['/t/b', '/t/a']],
   ['twice', ['/t/a', '/t/a']],
@@ -48,11 +53,7 @@ test.each([
   ['behind what was asked for', ['/t/a', '/u']],
 ])('keys %s are no answer of an etcd', async (_what, keys) => {
   await using fake = await answering(keys);
-  await using service = openEtcd({
-    endpoints: [{ host: '127.0.0.1', port: fake.port }],
-    root: Buffer.from('/t/'),
-    timeout: 5_000,
-  });
+  await using service = openAt(fake);
   await expect(readKeys(service)).rejects.toMatchObject({
     code: 'unreachable',
     message: expect.stringContaining('does not answer as an etcd does'),
@@ -61,21 +62,13 @@ test.each([
 
 test.each([0, 1, 3])('two keys that are said to be %i are no answer of an etcd', async (count) => {
   await using fake = await answering(['/t/a', '/t/b'], count);
-  await using service = openEtcd({
-    endpoints: [{ host: '127.0.0.1', port: fake.port }],
-    root: Buffer.from('/t/'),
-    timeout: 5_000,
-  });
+  await using service = openAt(fake);
   await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable' });
 });
 
 test('pages that have not the keys that the first one said are no answer of an etcd', async () => {
   await using fake = await answeringWith(answerOf(['/t/a', '/t/b'], 4, true), answerOf(['/t/d'], 1));
-  await using service = openEtcd({
-    endpoints: [{ host: '127.0.0.1', port: fake.port }],
-    root: Buffer.from('/t/'),
-    timeout: 5_000,
-  });
+  await using service = openAt(fake);
   await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable' });
 });
 
@@ -84,20 +77,12 @@ test.each([
   ['of zeros', Buffer.alloc(100)],
 ])('one %s is no answer of an etcd, and not an empty one', async (_what, answer) => {
   await using fake = await answeringWith(answer);
-  await using service = openEtcd({
-    endpoints: [{ host: '127.0.0.1', port: fake.port }],
-    root: Buffer.from('/t/'),
-    timeout: 5_000,
-  });
+  await using service = openAt(fake);
   await expect(readKeys(service)).rejects.toMatchObject({ code: 'unreachable' });
 });
 
 test('keys that were asked for, in order, are one', async () => {
   await using fake = await answering(['/t/a', '/t/a/b', '/t/b']);
-  await using service = openEtcd({
-    endpoints: [{ host: '127.0.0.1', port: fake.port }],
-    root: Buffer.from('/t/'),
-    timeout: 5_000,
-  });
+  await using service = openAt(fake);
   expect(await readKeys(service)).toEqual(['/t/a', '/t/a/b', '/t/b']);
 });

@@ -41,9 +41,8 @@ export async function* readTree(top: Buffer, signal: AbortSignal | undefined): A
     const skipped: Skipped[] = [];
     seen.set(latin1(directory), await stateOf(join(top, directory)));
     const names = await listNames(join(top, directory));
-    if (typeof names === 'string' && directory.length === 0)
-      throw new TreekeeperError('unreachable', `cannot read ${latin1(top)}: ${names}`);
     if (typeof names === 'string') {
+      if (directory.length === 0) throw new TreekeeperError('unreachable', `cannot read ${latin1(top)}: ${names}`);
       yield { type: 'batch', nodes: [], unreadable: [{ key: directory, reason: names, subtree: true }] };
       continue;
     }

@@ -23,14 +23,14 @@ export interface Reads {
   children(session: Session, paths: readonly string[]): Promise<Result<string[]>[]>;
 }
 
-/** One of the reads that have a batched form. */
-interface Read<Answer> {
-  readonly op: number;
-  decode(reader: JuteReader): Answer;
-}
-
-const getData: Read<NodeRecord> = { op: opCodes.getData, decode: decodeNodeRecord };
-const getChildren: Read<string[]> = { op: opCodes.getChildren, decode: decodeChildren };
+/* The reads that have a batched form. */
+const getData: Operation<string, NodeRecord> = {
+  op: opCodes.getData,
+  encode: encodePathRequest,
+  decode: decodeNodeRecord,
+  repeatable: true,
+};
+const getChildren: Operation<string, string[]> = { ...getData, op: opCodes.getChildren, decode: decodeChildren };
 
 /** One frame for all of them: only this does without a price per request. Servers from 3.6 on. */
 export const batchedReads: Reads = {
@@ -40,9 +40,8 @@ export const batchedReads: Reads = {
 
 /** A request for each, sent without waiting. Every server can do it. */
 export const pipelinedReads: Reads = {
-  data: (session, paths) => eachAlone(session, { ...getData, encode: encodePathRequest, repeatable: true }, paths),
-  children: (session, paths) =>
-    eachAlone(session, { ...getChildren, encode: encodePathRequest, repeatable: true }, paths),
+  data: (session, paths) => eachAlone(session, getData, paths),
+  children: (session, paths) => eachAlone(session, getChildren, paths),
 };
 
 /** ACLs, as `decode` reads them. There is no batched form of this in ZooKeeper. */
@@ -78,13 +77,13 @@ export function synchronize(session: Session): Promise<void> {
 
 function multiRead<Answer>(
   session: Session,
-  { op, decode }: Read<Answer>,
+  { op, encode, decode }: Operation<string, Answer>,
   paths: readonly string[],
 ): Promise<Result<Answer>[]> {
   const reads: Operation<readonly string[], Result<Answer>[]> = {
     op: opCodes.multiRead,
     encode(writer, all) {
-      for (const path of all) encodePathRequest(encodeOp(writer, op), path);
+      for (const path of all) encode(encodeOp(writer, op), path);
       encodeMultiEnd(writer);
     },
     decode: (reader) => decodeMulti(reader, decode),

@@ -47,7 +47,7 @@ subject('what a user allowed, lost, damaged, old, of another version or another 
   writeFileSync(join(live, 'f'), '0');
   for (const store of stores) await take(store, { cluster: 'a', revision: 1 }, false);
 
-  for (let time = 0; time < subject.scale(60, 2_000); time++) {
+  for (let time = 0; time < subject.scale(40, 2_000); time++) {
     for (const store of stores) if (random.below(3) === 0) old.set(store, contentOf(store));
     // Few values, so that a store comes back to trees that it had.
     if (random.below(4) === 0) writeFileSync(join(live, 'f'), `${random.below(2)}`);

@@ -66,7 +66,7 @@ for (const { kind, start, key } of storeKinds) {
     };
 
     try {
-      await inFlight(someFaults(subject.random, relay, 'answer', subject.scale(80, 6_000), anyMutation), atOnce, read);
+      await inFlight(someFaults(subject.random, relay, 'answer', subject.scale(60, 6_000), anyMutation), atOnce, read);
       await inFlight(
         someFaults(subject.random, relay, 'answer', subject.scale(30, 2_000), anyMutation),
         atOnce,

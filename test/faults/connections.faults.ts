@@ -51,7 +51,7 @@ for (const { kind, start, key } of storeKinds) {
     const whole = gitIn(quiet, 'rev-parse', 'main:s');
     const nodes = Number(reported(await backup(quiet, store.url()), 'backup')[0]?.['nodes']);
 
-    const faults = anyFaults(subject, passed, subject.scale(40, 1_500));
+    const faults = anyFaults(subject, passed, subject.scale(30, 1_500));
     await inFlight(faults, atOnce, async (fault, index) => {
       const where = `${index}: ${describeFault(fault)}`;
       const path = caseDirectory(directory.path, String(index));
@@ -97,7 +97,7 @@ for (const { kind, start, key } of storeKinds) {
       return { ...relay.passed };
     });
 
-    const faults = anyFaults(subject, passed, subject.scale(24, 1_000));
+    const faults = anyFaults(subject, passed, subject.scale(18, 1_000));
     await inFlight(faults, atOnce, async (fault, index) => {
       const name = `c${index}`;
       const own = relocated(tree, key('t'), key(name));

@@ -39,7 +39,7 @@ for (const how of ['with git', 'without git'] as const) {
     const truth = await learnTruth(specimen);
     if (how === 'without git') process.env['TREEKEEPER_NO_GIT'] = '1';
     try {
-      for (let time = 0; time < subject.scale(500, 10_000); time++) {
+      for (let time = 0; time < subject.scale(300, 10_000); time++) {
         const { what, before } = damage(subject, specimen.repository);
         await judge(subject, specimen, truth, what);
         repair(before);
@@ -58,7 +58,7 @@ subject('damage to the files of a repository, through the command line', async (
   const { path, repository } = specimen;
   const truth = await learnTruth(specimen);
   const run = (...args: string[]) => treekeeper(path, args, { GNUPGHOME: path, TREEKEEPER_KEY_FILE: 'host.key' });
-  for (let time = 0; time < subject.scale(30, 2_000); time++) {
+  for (let time = 0; time < subject.scale(20, 2_000); time++) {
     const { what, before } = damage(subject, repository);
     const target = join(path, `target-${time}`);
     const runs = await Promise.all([

@@ -61,7 +61,7 @@ subject('commits with something in them that treekeeper did not put there', asyn
   const specimen = await makeSpecimen(directory.path);
   process.env['TREEKEEPER_NO_GIT'] = '1';
   const whole = await addStores(specimen);
-  for (let time = 0; time < subject.scale(150, 10_000); time++) {
+  for (let time = 0; time < subject.scale(80, 10_000); time++) {
     const written: string[] = [];
     const write = (type: ObjectType, content: Uint8Array) => putObject(specimen, type, content, written);
     await using opened = await openForReading(specimen.repository);

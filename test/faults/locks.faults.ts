@@ -53,7 +53,7 @@ subject('locks that are found', async (subject) => {
     let round = 0;
     for (const [whose, owner] of Object.entries(owners)) {
       for (const [name, age] of [['nothing', 0] as const, ...Object.entries(leftovers)]) {
-        if (subject.random() > subject.scale(0.15, 1)) continue;
+        if (subject.random() > subject.scale(0.1, 1)) continue;
         const before = await scene.renew(path, ++round);
         const nonce = subject.random.bytes(8).toString('hex');
         const content = JSON.stringify({ ...thisProcess(), nonce, since: '2026-01-01T00:00:00.000Z', ...owner });

@@ -34,7 +34,7 @@ const notText = 'bad\xff\xfe';
 
 subject('random operations beside a model: dir', async (subject) => {
   if (people === undefined) return subject.skip('gpg is missing');
-  await inFlight(range(subject.scale(16, 240)), atOnce, (index) =>
+  await inFlight(range(subject.scale(12, 240)), atOnce, (index) =>
     play(subject, people, index, (parent, name) => liveDirectory(parent, name), [...keys, notText]),
   );
 });

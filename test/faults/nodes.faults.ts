@@ -42,7 +42,7 @@ for (const { kind, driver, key, always } of drivers) {
     const before = gitIn(directory.path, 'rev-parse', 'main');
     const live = changed(subject.random, old, key);
     const keys = [...live.keys()].filter((one) => !always.includes(one) && one !== key('t'));
-    const chosen = Array.from({ length: subject.scale(70, 1_700) }, (_, index) => {
+    const chosen = Array.from({ length: subject.scale(50, 1_700) }, (_, index) => {
       const main = [keys[index % keys.length] ?? '', subject.random.pick(nodeFaults)] as const;
       const others = Array.from({ length: subject.random.below(3) }, () => subject.random.pick(keys));
       return new Map<string, NodeFault>([...others.map((one) => [one, 'no rights'] as const), main]);

@@ -43,7 +43,7 @@ subject('what is known of a remote, lost, damaged or old, while others push ther
   const first = git(hub, 'rev-parse', 'main');
   let lastSeen = '';
 
-  for (let time = 0; time < subject.scale(60, 1_500); time++) {
+  for (let time = 0; time < subject.scale(30, 1_500); time++) {
     if (random.below(3) === 0) old = new Map(parts.map((part) => [part, contentOf(part)]));
     if (random.below(3) === 0) {
       other.write('app', `${time}`);

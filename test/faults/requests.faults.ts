@@ -88,7 +88,7 @@ for (const { kind, start, key } of storeKinds) {
 
     try {
       await inFlight(
-        someFaults(subject.random, reading, 'request', subject.scale(80, 6_000), anyMutation),
+        someFaults(subject.random, reading, 'request', subject.scale(60, 6_000), anyMutation),
         atOnce,
         read,
       );
@@ -98,7 +98,7 @@ for (const { kind, start, key } of storeKinds) {
       await using service = await open(store, creating.endpoint);
       await service.create(relocated(tree, top, key('q')));
       await inFlight(
-        someFaults(subject.random, creating, 'request', subject.scale(40, 3_000), anyMutation),
+        someFaults(subject.random, creating, 'request', subject.scale(30, 3_000), anyMutation),
         atOnce,
         create,
       );

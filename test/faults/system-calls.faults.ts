@@ -41,7 +41,7 @@ for (const scene of scenes(people)) {
     });
     subject.count('system calls', points.length);
 
-    const drawn = points.filter(() => subject.random() < subject.scale(1 / 5, 1));
+    const drawn = points.filter(() => subject.random() < subject.scale(1 / 16, 1));
     for (const [index, point] of drawn.entries()) {
       const rotated = errors[(index + subject.random.below(errors.length)) % errors.length] ?? 'EIO';
       const chosen = errors.filter((error) => error === rotated || subject.scale(0, 1) === 1);

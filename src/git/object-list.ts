@@ -33,15 +33,23 @@ export function objectList(expected: number, first: Uint8Array): ObjectList {
   };
 }
 
-/** The pack of the objects in a list, in a piece of memory of its own. */
+/**
+ * The pack of the objects in a list, in a piece of memory of its own. Values come last, as in the packs of git: whoever reads
+ * directories only then touches a tenth of the file.
+ */
 export function packList(list: Uint8Array): Uint8Array<ArrayBuffer> {
   const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
   const chunk = packChunk(Math.ceil(bytes.length * perhapsLarger));
-  for (let at = 0; at < bytes.length; ) {
-    const start = at + headerSize;
-    const end = start + bytes.readUInt32LE(at + 1);
-    chunk.add(types[bytes.readUInt8(at)] ?? 'blob', bytes.subarray(start, end));
-    at = end;
-  }
+  addObjects((type) => type !== 'blob');
+  addObjects((type) => type === 'blob');
   return chunk.finish();
+
+  function addObjects(isMeant: (type: ObjectType) => boolean): void {
+    for (let at = 0; at < bytes.length; ) {
+      const type = types[bytes.readUInt8(at)] ?? 'blob';
+      const start = at + headerSize;
+      at = start + bytes.readUInt32LE(at + 1);
+      if (isMeant(type)) chunk.add(type, bytes.subarray(start, at));
+    }
+  }
 }

@@ -1,4 +1,5 @@
-import { directoryMode, type Oid, type TreeSource } from '../snapshot/objects.ts';
+import { type AheadSource, readAhead, siblingsAhead } from '../snapshot/ahead.ts';
+import { directoryMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { scanTree } from '../snapshot/tree.ts';
 import { OidSet } from './oid-set.ts';
 import { openPackWriter, type PackWriter } from './pack-writer.ts';
@@ -77,7 +78,7 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
       for (const tree of trees) {
         const present = new OidSet();
         present.add(previous);
-        await collectMissing(holder.over(reader), tree, previous, { missing, present });
+        await collectMissing(readAhead(holder.over(reader)), tree, previous, { missing, present });
       }
       write(new OidSet(), (oid) => missing.has(oid));
     },
@@ -98,7 +99,7 @@ async function collectOids(reader: ObjectReader, tree: Oid, known: OidSet): Prom
 
 /** Adds to `missing` what is in `tree` and not in the directory of the same place in the previous one. */
 async function collectMissing(
-  source: TreeSource,
+  source: AheadSource,
   tree: Oid,
   previous: Oid | undefined,
   found: { readonly missing: OidSet; readonly present: OidSet },
@@ -110,8 +111,15 @@ async function collectMissing(
     found.present.add(oid);
     if (mode === directoryMode) before.set(name, oid);
   }
-  for (const { name, mode, oid } of await source.readTree(tree)) {
-    if (mode === directoryMode) await collectMissing(source, oid, before.get(name), found);
-    else if (!found.present.has(oid)) found.missing.add(oid);
+  const inner: TreeEntry[] = [];
+  for (const entry of await source.readTree(tree)) {
+    if (found.present.has(entry.oid)) continue;
+    if (entry.mode === directoryMode) inner.push(entry);
+    else found.missing.add(entry.oid);
+  }
+  for (const [index, { name, oid }] of inner.entries()) {
+    if (index % siblingsAhead === 0)
+      source.askFor(inner.slice(index, index + siblingsAhead).flatMap((next) => before.get(next.name) ?? []));
+    await collectMissing(source, oid, before.get(name), found);
   }
 }

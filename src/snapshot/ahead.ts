@@ -2,42 +2,75 @@ import { directoryMode, type ObjectSource, type Oid, type TreeEntry } from './ob
 
 /** Trees that nobody waits for yet: enough to keep a reader busy. */
 const mostAhead = 64;
+/** Of these, siblings that are worth asking for together: those inside the first of them need room too. */
+export const siblingsAhead = 16;
 /** Lines of those that have come: a wide directory is not followed by others like it. */
 const mostLines = 8_192;
 
+/** A source that can be told which trees will be wanted. */
+export interface AheadSource extends ObjectSource {
+  /** Asks for trees that are read for certain, in the order in which they will be, as long as there is room for them. */
+  askFor(trees: Iterable<Oid>): void;
+}
+
 /**
- * The same source, for whoever goes through a whole tree from the top: the directories in each tree are asked for before they
- * are wanted, and those in them. One after the other, every level would wait for the reader once more, which is half of the
- * time of a walk through 100,000 nodes.
+ * The same source, for whoever knows what is read next: one tree after the other, each would wait for the reader once more.
+ * `hasCome` gets the trees that were asked for, as they come.
  */
-export function treesAhead(source: ObjectSource): ObjectSource {
+export function readAhead(
+  source: ObjectSource,
+  hasCome: (entries: readonly TreeEntry[]) => void = () => {},
+): AheadSource {
   const asked = new Map<Oid, Promise<readonly TreeEntry[]>>();
   let lines = 0;
 
-  function askFor(entries: readonly TreeEntry[]): void {
-    for (const { mode, oid } of entries) {
-      if (asked.size >= mostAhead || lines >= mostLines) return;
-      if (mode !== directoryMode || asked.has(oid)) continue;
-      const tree = source.readTree(oid);
-      asked.set(oid, tree);
-      tree.then(
-        (found) => {
-          lines += found.length;
-          askFor(found);
-        },
-        // Whoever wants it reads it again, and is told.
-        () => asked.delete(oid),
-      );
-    }
-  }
-
   return {
+    askFor(trees) {
+      for (const oid of trees) {
+        if (asked.size >= mostAhead || lines >= mostLines) return;
+        if (asked.has(oid)) continue;
+        const tree = source.readTree(oid);
+        asked.set(oid, tree);
+        tree.then(
+          (found) => {
+            lines += found.length;
+            hasCome(found);
+          },
+          // Whoever wants it reads it again, and is told.
+          () => asked.delete(oid),
+        );
+      }
+    },
+
     readBlob: (oid) => source.readBlob(oid),
     async readTree(oid) {
       const entries = await (asked.get(oid) ?? source.readTree(oid));
       if (asked.delete(oid)) lines -= entries.length;
-      askFor(entries);
       return entries;
     },
   };
+}
+
+/**
+ * The same source, for whoever goes through a whole tree from the top: the directories in each tree are asked for before they
+ * are wanted, and those in them. Without it a walk through 100,000 nodes takes twice as long.
+ */
+export function treesAhead(source: ObjectSource): ObjectSource {
+  const ahead = readAhead(source, askForInner);
+  return {
+    readBlob: (oid) => source.readBlob(oid),
+    async readTree(oid) {
+      const entries = await ahead.readTree(oid);
+      askForInner(entries);
+      return entries;
+    },
+  };
+
+  function askForInner(entries: readonly TreeEntry[]): void {
+    ahead.askFor(directoriesIn(entries));
+  }
+}
+
+function* directoriesIn(entries: readonly TreeEntry[]): Generator<Oid, undefined> {
+  for (const { mode, oid } of entries) if (mode === directoryMode) yield oid;
 }

@@ -1,3 +1,4 @@
+import { readAhead, siblingsAhead } from './ahead.ts';
 import { sameBytes } from './bytes.ts';
 import { differingEntries } from './differing.ts';
 import { type Child, type Directory, decodePart, type Value } from './directory.ts';
@@ -47,18 +48,19 @@ type Sided = Snapshot | undefined;
  * `below` only nodes at and below that key, which may be whole or come after the root.
  */
 export async function diffSnapshots(
-  before: Sided,
-  after: Sided,
+  older: Sided,
+  newer: Sided,
   visit: (change: Change) => void,
   below?: Uint8Array,
 ): Promise<void> {
-  const newer = after ?? before;
-  if (!newer || before?.tree === after?.tree) return;
+  const [before, after] = [reading(older), reading(newer)];
+  const either = after ?? before;
+  if (!either || before?.tree === after?.tree) return;
   const from = below && commonPlace(below, before, after);
   if (below && !from) return;
   const namesRoots = before && after && !sameBytes(before.manifest.root, after.manifest.root);
   const keyOf = (place: Place) =>
-    keyAt(place, namesRoots ? new Uint8Array() : newer.manifest.root, layouts[newer.manifest.service]);
+    keyAt(place, namesRoots ? new Uint8Array() : either.manifest.root, layouts[either.manifest.service]);
 
   const [tops, nextTops] = await Promise.all([before && openTop(before), after && openTop(after)]);
   for (const relative of [false, true]) {
@@ -76,7 +78,9 @@ export async function diffSnapshots(
       if (!isImplied) report(place, was, is);
     }
 
-    for (const segment of next === undefined ? differing(a, b) : [next]) {
+    const segments = next === undefined ? differing(a, b) : [next];
+    for (const [index, segment] of segments.entries()) {
+      if (index % siblingsAhead === 0) askFor(segments.slice(index, index + siblingsAhead), a, b);
       const [was, is] = [a?.children.get(segment), b?.children.get(segment)];
       if (was && is && sameChild(was, is)) continue;
       const inner = childPlace(place, segment);
@@ -87,6 +91,13 @@ export async function diffSnapshots(
       }
       await diffDirectories(inner, ...(await openBoth(inner, was, is)));
     }
+  }
+
+  function askFor(segments: readonly string[], a: Directory | undefined, b: Directory | undefined): void {
+    const treesOf = (directory: Directory | undefined) =>
+      segments.flatMap((segment) => directory?.children.get(segment)?.tree ?? []);
+    before?.source.askFor(treesOf(a));
+    after?.source.askFor(treesOf(b));
   }
 
   async function openBoth(place: Place, was: Child | undefined, is: Child | undefined) {
@@ -113,6 +124,10 @@ export async function diffSnapshots(
   function report(place: Place, was: Entry | undefined, is: Entry | undefined): void {
     if ((was ?? is) && !(was && is && sameEntry(was, is))) visit({ key: keyOf(place), before: was, after: is });
   }
+}
+
+function reading(snapshot: Sided) {
+  return snapshot && { ...snapshot, source: readAhead(snapshot.source) };
 }
 
 /** The segments of the children that are not the same in both, in byte order. Of many children mostly few differ. */

@@ -2,7 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { decodeTree } from '../snapshot/tree.ts';
 import { type BatchAnswer, batchParser } from './batch-parser.ts';
-import { gitFailure, reasonIn, runGit, spawnGit } from './process.ts';
+import { gitFailure, leanConfig, reasonIn, runGit, spawnGit } from './process.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { GitObject, ObjectReader } from './reader.ts';
 import { listRefs, readRef } from './refs.ts';
@@ -14,9 +14,6 @@ interface Request {
   resolve(object: GitObject): void;
   reject(error: unknown): void;
 }
-
-/** git keeps 96 MiB of what it made of deltas, unless it is told not to; with a third of it, it is no slower. */
-const lean = ['-c', 'core.deltaBaseCacheLimit=32m'];
 
 /** Requests that have their answer and are let go together. */
 const mostAnswered = 512;
@@ -49,7 +46,10 @@ export function openNativeReader(repository: Repository): ObjectReader {
   }
 
   function start(): Session {
-    const started: Session = { child: spawnGit({ gitDir, args: [...lean, 'cat-file', '--batch'] }), requests: [] };
+    const started: Session = {
+      child: spawnGit({ gitDir, args: ['cat-file', '--batch'], config: leanConfig }),
+      requests: [],
+    };
     const { child } = started;
     const answered = requestQueue(started.requests);
     let complaint = '';

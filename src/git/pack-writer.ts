@@ -4,7 +4,7 @@ import { type ObjectList, objectList, packList } from './object-list.ts';
 import { OidSet } from './oid-set.ts';
 import { objectId } from './pack.ts';
 import { type PackingThread, startPackingThread } from './packing-thread.ts';
-import { exitOf, gitFailure, spawnGit } from './process.ts';
+import { exitOf, gitFailure, leanConfig, spawnGit } from './process.ts';
 import { openQuarantine, type Quarantine } from './quarantine.ts';
 import type { ObjectType } from './reader.ts';
 import type { Repository } from './repository.ts';
@@ -91,7 +91,7 @@ export function openPackWriter(repository: Repository, known: OidSet): PackWrite
     const { env } = await quarantine;
     if (isAbandoned) throw new Error('the writer was abandoned');
     const args = ['index-pack', '--stdin', '--strict'];
-    const child = spawnGit({ gitDir: repository.gitDir, args, env });
+    const child = spawnGit({ gitDir: repository.gitDir, args, env, config: leanConfig });
     running = child;
     let complaint = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -6,6 +6,8 @@ export interface GitCall {
   /** The Git directory, always named: nothing is looked for. Without one, git is asked about itself. */
   readonly gitDir?: string;
   readonly args: readonly string[];
+  /** Settings beside those that every git gets. */
+  readonly config?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
@@ -40,6 +42,17 @@ export const hardenedConfig: readonly string[] = [
   'transfer.fsckObjects=true',
 ];
 
+/**
+ * For gits that look many objects up: git maps packs as a whole, and keeps 96 MiB of what it made of deltas, unless it is told
+ * otherwise. Objects that lie beside each other, as those of a snapshot do, are read no slower so; all of a pack of 250 MB in a
+ * random order, four times slower.
+ */
+export const leanConfig: readonly string[] = [
+  'core.packedGitWindowSize=8m',
+  'core.packedGitLimit=96m',
+  'core.deltaBaseCacheLimit=32m',
+];
+
 /** Variables that change what git does, and those of them that a person sets for every git of theirs. */
 const guarded = /^(GIT_.*|LANGUAGE|EDITOR|VISUAL|PAGER|PREFIX)$/;
 const trusted = /^GIT_(EXEC_PATH|SSH|SSH_COMMAND|ASKPASS|SSL_.*|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM))$/;
@@ -66,10 +79,10 @@ export function hardenedEnvironment(): Record<string, string> {
 }
 
 /** Starts git with pipes on all three ends, which its caller reads and ends; `exitOf` tells how it went. */
-export function spawnGit({ gitDir, args, env, signal }: GitCall): ChildProcessWithoutNullStreams {
-  const config = hardenedConfig.flatMap((setting) => ['-c', setting]);
+export function spawnGit({ gitDir, args, config = [], env, signal }: GitCall): ChildProcessWithoutNullStreams {
+  const settings = [...hardenedConfig, ...config].flatMap((setting) => ['-c', setting]);
   const place = gitDir === undefined ? [] : [`--git-dir=${gitDir}`];
-  return spawn('git', [...place, ...config, ...args], {
+  return spawn('git', [...place, ...settings, ...args], {
     env: { ...hardenedEnvironment(), ...env },
     windowsHide: true,
     ...(gitDir !== undefined && { cwd: gitDir }),

@@ -49,7 +49,7 @@ export const hardenedConfig: readonly string[] = [
  */
 export const leanConfig: readonly string[] = [
   'core.packedGitWindowSize=8m',
-  'core.packedGitLimit=96m',
+  'core.packedGitLimit=64m',
   'core.deltaBaseCacheLimit=32m',
 ];
 

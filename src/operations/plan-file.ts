@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Identity } from '../services/service.ts';
-import { latin1 } from '../snapshot/paths.ts';
 import { damagedPlan, decodePlan, encodePlan, type FiledStep, type PlanOrigin } from '../snapshot/plan-file.ts';
 import { openSnapshot, type Snapshot } from '../snapshot/walk.ts';
 import { version } from '../version.ts';
@@ -20,7 +19,8 @@ import {
 } from './plan-restore.ts';
 import { resolveRevision } from './revision.ts';
 import { requireTrusted, type Trust } from './trust.ts';
-import { collectWanted, type Wanted } from './wanted.ts';
+import { collectWanted } from './wanted.ts';
+import type { Wanted } from './wanted-nodes.ts';
 
 /** So many characters are written at once. */
 const writeSize = 256 * 1024;
@@ -99,10 +99,10 @@ export async function adoptPlan(
 ): Promise<RestorePlan> {
   const { wanted, refused } = await collectWanted(request);
   const contents = keepValues(openContents(request.snapshot, request.decryptor), wanted.size);
-  const unpaired = new Set(wanted.values());
+  const unpaired = new Set(wanted.steps);
   let refusals = 0;
   for (const { verdict, key, value, attributes } of filed) {
-    const step = wanted.get(latin1(key));
+    const step = wanted.find(key);
     const isSame = step && (step.entry.value?.oid ?? null) === value && step.entry.attributes === attributes;
     if (step && isSame && unpaired.delete(step)) step.verdict = verdict;
     else if (verdict === 'refused') refusals += 1;
@@ -111,7 +111,7 @@ export async function adoptPlan(
   for (const { onlyParent } of unpaired) if (!onlyParent) throw damagedPlan();
   if (refusals !== refused.length) throw damagedPlan();
 
-  const steps = [...wanted.values()].filter((step) => !unpaired.has(step));
+  const steps = wanted.steps.filter((step) => !unpaired.has(step));
   const judge = async (step: Wanted) => {
     if (step.verdict !== 'create') return;
     await judgeMissing(step, request, contents);

@@ -2,13 +2,16 @@ import type { Decryptor } from '../ciphers/cipher.ts';
 import { objectId } from '../git/pack.ts';
 import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
+import { type Content, sameEntry } from '../snapshot/diff.ts';
+import type { Value } from '../snapshot/directory.ts';
 import type { Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import type { Plan, Step } from '../snapshot/plan.ts';
 import type { Entry } from '../snapshot/walk.ts';
 import { type Contents, keepValues, openContents } from './contents.ts';
 import { everything, readService, withRestarts } from './read.ts';
-import { collectWanted, type Selected, type Wanted } from './wanted.ts';
+import { collectWanted, type Selected } from './wanted.ts';
+import type { Wanted, WantedNodes } from './wanted-nodes.ts';
 
 /** What a restore is asked to do. */
 export interface RestoreRequest extends Selected {
@@ -41,24 +44,25 @@ export async function planRestore(request: RestoreRequest, options: PlanOptions 
   const contents = keepValues(openContents(snapshot, request.decryptor), wanted.size);
   const hidden = await withRestarts(() => findLive(service, wanted, options));
 
-  const steps = [...wanted.values()];
+  const { steps } = wanted;
   await judgeAll(steps, judge, options);
   if (service.traits.parentsFirst) refuseOrphans(steps);
   return { steps: refused.concat(dropIdleParents(steps)), nodeOf: nodesOf(contents) };
 
-  async function judge(step: Wanted): Promise<void> {
-    const { entry, found } = step;
-    const reason = found === undefined ? hidden(step.name) : undefined;
+  function judge(step: Wanted): Promise<void> | undefined {
+    const { found } = step;
+    if (typeof found === 'object') return compareOpened(step, found);
+    const reason = found === undefined ? hidden(step.key) : undefined;
     if (reason !== undefined) settle(step, 'unreadable', reason);
-    else if (found === undefined) await judgeMissing(step, request, contents);
-    else step.verdict = typeof found === 'string' ? found : await compareOpened(entry, found.content);
+    else if (found === undefined) return judgeMissing(step, request, contents);
+    else step.verdict = found;
+    return undefined;
   }
 
   /** The value is compared as it would be if it were not encrypted. */
-  async function compareOpened(entry: Entry, live: string): Promise<'same' | 'differs'> {
-    const value = (await contents.value(entry)) ?? new Uint8Array();
-    const oid = objectId('blob', value);
-    return contentOf({ ...entry, value: { oid, encrypted: false } }) === live ? 'same' : 'differs';
+  async function compareOpened(step: Wanted, live: Content): Promise<void> {
+    const value = (await contents.value(step.entry)) ?? new Uint8Array();
+    step.verdict = compare({ ...step.entry, value: plain(value) }, live);
   }
 }
 
@@ -78,7 +82,7 @@ export async function judgeMissing(
 /** Judges many at once, but not all. */
 export async function judgeAll(
   steps: readonly Wanted[],
-  judge: (step: Wanted) => Promise<void>,
+  judge: (step: Wanted) => Promise<void> | undefined,
   { signal }: Pick<PlanOptions, 'signal'>,
 ): Promise<void> {
   let before: Promise<unknown> = Promise.resolve();
@@ -110,28 +114,27 @@ function settle(step: Wanted, verdict: Step['verdict'], reason: string | undefin
 
 /**
  * Notes of each wanted node whether it is in the service, and the same. Answers why a node may be there though it was not
- * seen, by its key (one character a byte); `undefined` where it is missing indeed.
+ * seen, by its key; `undefined` where it is missing indeed.
  */
 async function findLive(
   service: Service,
-  wanted: ReadonlyMap<string, Wanted>,
+  wanted: WantedNodes,
   { signal, onProgress }: PlanOptions,
-): Promise<(name: string) => string | undefined> {
+): Promise<(key: Uint8Array) => string | undefined> {
   const unreadable: Hidden[] = [];
-  for (const node of wanted.values()) node.found = undefined;
+  for (const node of wanted.steps) node.found = undefined;
   if (wanted.size === 0) return () => undefined;
 
   const visitor = {
     node({ key, value, attributes }: Node) {
-      const node = wanted.get(latin1(key));
+      const node = wanted.find(key);
       if (!node) return;
-      const content = contentOf({
-        key,
-        value: value === null ? null : { oid: objectId('blob', value), encrypted: false },
+      const live = {
+        value: value === null ? null : plain(value),
         attributes: attributes && objectId('blob', encodeJson(attributes)),
-      });
+      };
       const { entry } = node;
-      node.found = entry.value?.encrypted ? { content } : content === contentOf(entry) ? 'same' : 'differs';
+      node.found = entry.value?.encrypted ? live : compare(entry, live);
     },
     unreadable({ key, subtree, reason }: Unreadable) {
       unreadable.push({ name: latin1(key), subtree, reason });
@@ -139,7 +142,7 @@ async function findLive(
     pause: (count: number) => onProgress?.(count),
   };
   await readService(service, everything, visitor, {
-    prefixes: [sharedPrefix(wanted.keys())],
+    prefixes: [sharedPrefix(wanted.steps)],
     absent: 'empty',
     ...(signal && { signal }),
     ...(onProgress && { onHeld: onProgress }),
@@ -154,25 +157,32 @@ interface Hidden {
 }
 
 /** By itself, so that what it answers holds on to these alone, and not to a million nodes. */
-function reasonAmong(unreadable: readonly Hidden[]): (name: string) => string | undefined {
-  return (name) =>
-    unreadable.find((item) => item.name === name || (item.subtree && name.startsWith(`${item.name}/`)))?.reason;
+function reasonAmong(unreadable: readonly Hidden[]): (key: Uint8Array) => string | undefined {
+  if (unreadable.length === 0) return () => undefined;
+  return (key) => {
+    const name = latin1(key);
+    return unreadable.find((item) => item.name === name || (item.subtree && name.startsWith(`${item.name}/`)))?.reason;
+  };
 }
 
-/** Value and attributes of an entry in one string, equal where they are. */
-function contentOf({ value, attributes }: Entry): string {
-  return `${value === null ? 'null' : value.oid} ${attributes ?? ''}`;
+function compare(entry: Content, live: Content): 'same' | 'differs' {
+  return sameEntry(entry, live) ? 'same' : 'differs';
 }
 
-function sharedPrefix(names: Iterable<string>): Uint8Array {
-  let prefix: string | undefined;
-  for (const name of names) {
-    prefix ??= name;
+/** What an unencrypted value is in a snapshot. */
+function plain(value: Uint8Array): Value {
+  return { oid: objectId('blob', value), encrypted: false };
+}
+
+function sharedPrefix(nodes: readonly Wanted[]): Uint8Array {
+  const first = nodes[0]?.key ?? new Uint8Array();
+  let length = first.length;
+  for (const { key } of nodes) {
     let same = 0;
-    while (same < prefix.length && name[same] === prefix[same]) same++;
-    prefix = prefix.slice(0, same);
+    while (same < length && key[same] === first[same]) same++;
+    length = same;
   }
-  return Buffer.from(prefix ?? '', 'latin1');
+  return first.subarray(0, length);
 }
 
 async function nodeFrom(key: Uint8Array, entry: Entry, contents: Contents): Promise<Node> {

@@ -29,6 +29,9 @@ export interface Change {
   readonly after: Entry | undefined;
 }
 
+/** What a node is, wherever it is. */
+export type Content = Pick<Entry, 'value' | 'attributes'>;
+
 /** A directory with so many entries costs little to decode. */
 const fewEntries = 8;
 
@@ -146,7 +149,7 @@ function sameChild(a: Child, b: Child): boolean {
 }
 
 /** Whether two entries have the same value and attributes, as far as their ids tell. */
-export function sameEntry(a: Pick<Entry, 'value' | 'attributes'>, b: Pick<Entry, 'value' | 'attributes'>): boolean {
+export function sameEntry(a: Content, b: Content): boolean {
   return sameValue(a.value, b.value) && a.attributes === b.attributes;
 }
 

@@ -71,7 +71,9 @@ try {
   process.exitCode = await cli.run(cli.process(args, context), context);
 } catch (thrown) {
   // clipanion itself would print this to stdout and exit with 1.
-  openPrinter(context, { json: false, quiet: false }).fail(explainMisuse(thrown, args, Object.keys(verbs)));
+  openPrinter(context, { json: args.includes('--json'), quiet: false }).fail(
+    explainMisuse(thrown, args, Object.keys(verbs)),
+  );
   process.exitCode = exitCodes.usage;
 }
 // What is not waited for any more, as the answer of a silent service, would keep the process.

@@ -16,7 +16,7 @@ export class LsCommand extends BaseCommand {
     details: `
       Lists every key, parents first. With \`:KEY\` only what is at and below that key.
 
-      Exit status: 0 done; 2 there is no such snapshot or store.
+      Exit status: 0 done; 2 there is no such snapshot, store or key.
     `,
     examples: [
       ['All keys of the latest snapshot', '$0 ls'],
@@ -31,16 +31,19 @@ export class LsCommand extends BaseCommand {
   protected override readonly isLong = true;
 
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
-    const [{ locate }, { openForReading }, { openContents }, { inOrder }] = await Promise.all([
-      import('../operations/revision.ts'),
-      import('../operations/open.ts'),
-      import('../operations/contents.ts'),
-      import('../operations/in-order.ts'),
-    ]);
+    const [{ locate }, { openForReading }, { openContents }, { inOrder }, { requireNodes }, { walkSnapshot }] =
+      await Promise.all([
+        import('../operations/revision.ts'),
+        import('../operations/open.ts'),
+        import('../operations/contents.ts'),
+        import('../operations/in-order.ts'),
+        import('./require-nodes.ts'),
+        import('../snapshot/walk.ts'),
+      ]);
     const { revision, key: below } = parseSnapshotArgument(this.snapshot ?? 'latest');
     await using opened = await openForReading(repositoryPath, surroundings, depthFor(revision));
     const { snapshot } = await locate(opened.reader, opened.repository, revision, this.store);
-    const { walkSnapshot } = await import('../snapshot/walk.ts');
+    if (below) await requireNodes(snapshot, below, revision);
 
     if (!this.long) {
       await walkSnapshot(snapshot, ({ key }) => printer.print({ type: 'node', key }, formatKey(key)), below);

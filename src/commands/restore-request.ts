@@ -26,14 +26,14 @@ export abstract class RequestCommand extends BaseCommand {
   full = Option.Boolean('--full', false, { description: 'Tell every node, however many' });
 
   protected async open({ repositoryPath, surroundings }: Session): Promise<OpenRequest> {
-    const [{ connect }, { locate }, { openForReading }, { movesAny, parseMove }, { requireTrusted }, { hasNodes }] =
+    const [{ connect }, { locate }, { openForReading }, { movesAny, parseMove }, { requireTrusted }, { requireNodes }] =
       await Promise.all([
         import('../operations/connect.ts'),
         import('../operations/revision.ts'),
         import('../operations/open.ts'),
         import('../operations/relocate.ts'),
         import('../operations/trust.ts'),
-        import('../snapshot/walk.ts'),
+        import('./require-nodes.ts'),
       ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     if (key && this.key !== undefined) throw new TreekeeperError('usage', 'SNAPSHOT:KEY and --key both name a key');
@@ -49,16 +49,7 @@ export abstract class RequestCommand extends BaseCommand {
       closing.push(opened);
       const { snapshot, moment } = await locate(opened.reader, opened.repository, revision, this.store);
       await requireTrusted(opened.reader, moment.oid, surroundings.trust);
-      if (below && !(await hasNodes(snapshot, below))) {
-        // A key that is mistyped would be a success otherwise: nothing of it is missing.
-        throw new TreekeeperError(
-          'usage',
-          `there is nothing at ${formatKey(below)} in ${revision} of ${snapshot.store}`,
-          {
-            hint: `\`treekeeper ls ${revision}\` lists the keys there are`,
-          },
-        );
-      }
+      if (below) await requireNodes(snapshot, below, revision);
       for (const move of moves) {
         if (await movesAny(snapshot, move, below)) continue;
         // Its nodes would be created where they were, and not where they were meant to go.

@@ -1,5 +1,6 @@
 import { Command, Option } from 'clipanion';
 import { TreekeeperError } from '../errors.ts';
+import type { Tag } from '../operations/tag.ts';
 import { escapeText } from '../report/key.ts';
 import { formatTime, shortOid } from '../snapshot/moment.ts';
 import { BaseCommand, type Session } from './base.ts';
@@ -53,11 +54,13 @@ export class TagCommand extends BaseCommand {
       return undefined;
     }
 
-    const { name, moment } = this.delete
-      ? await deleteTag(opened, this.name)
-      : await createTag(opened, this.name, this.snapshot ?? 'latest', this.store);
-    const what = this.delete ? 'deleted' : 'created';
-    printer.print({ type: 'tag', what, name, commit: moment.oid }, `${what} ${name}, at ${shortOid(moment.oid)}`);
+    const print = (what: 'created' | 'unchanged' | 'deleted', { name, moment }: Tag) =>
+      printer.print({ type: 'tag', what, name, commit: moment.oid }, `${what} ${name}, at ${shortOid(moment.oid)}`);
+    if (this.delete) print('deleted', await deleteTag(opened, this.name));
+    else {
+      const tag = await createTag(opened, this.name, this.snapshot ?? 'latest', this.store);
+      print(tag.isNew ? 'created' : 'unchanged', tag);
+    }
     return undefined;
   }
 }

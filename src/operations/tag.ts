@@ -29,23 +29,23 @@ export async function listTags({ reader }: OpenRepository): Promise<Tag[]> {
 
 /**
  * Gives a name to the snapshot that `revision` names. Throws `TreekeeperError('usage')` where it cannot be a name, or is one
- * of something else already. To give it to the same snapshot again is done already.
+ * of something else already. To give it to the same snapshot again is done already, which `isNew` tells.
  */
 export async function createTag(
   { repository, reader }: OpenRepository,
   name: string,
   revision: string,
   store: string | undefined,
-): Promise<Tag> {
+): Promise<Tag & { readonly isNew: boolean }> {
   requireFree(name, await listStores(reader, await resolveRevision(reader, repository, '')));
   const { moment } = await locateStores(reader, repository, revision, store);
   const known = (await reader.refs()).get(prefix + name);
   if (known === undefined) {
     await moveRefs(repository, [{ ref: prefix + name, from: undefined, to: moment.oid }], `tag ${name}`);
-    return { name, moment };
+    return { name, moment, isNew: true };
   }
   const present = await readMoment(reader, known);
-  if (present.oid === moment.oid) return { name, moment };
+  if (present.oid === moment.oid) return { name, moment, isNew: false };
   throw new TreekeeperError('usage', `there is a tag ${name} already, of ${shortOid(present.oid)}`, {
     hint: `take another name, or \`treekeeper tag --delete ${name}\` first`,
   });

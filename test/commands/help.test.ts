@@ -60,6 +60,8 @@ test('a mistake is told in one line, with where to look', async () => {
   expect(await told('restore', 'latest')).toMatch(/^treekeeper: not enough positional arguments\n.*help restore/);
   expect(await told('import', 'other')).toMatch(/^treekeeper: import does not take these arguments\n.*help import/);
   expect(await told('ls', '--nope')).toMatch(/^treekeeper: unsupported option name \("--nope"\)\n/);
+  const { stdout } = await treekeeper('/', ['ls', '--json', '--nope']);
+  expect(JSON.parse(stdout)).toMatchObject({ type: 'error', code: 'usage', exit: 2 });
 });
 
 test('README has the exit statuses that the manual has', async () => {

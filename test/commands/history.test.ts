@@ -209,6 +209,7 @@ test('names: tags, stores, times in words, and the nearest where there is no suc
   const { run, write, git } = space;
   await run('backup', 'dir:live');
   expect((await run('tag', 'before-upgrade')).stdout).toMatch(/^created before-upgrade, at [0-9a-f]{10}\n$/);
+  expect((await run('tag', 'before-upgrade')).stdout).toMatch(/^unchanged before-upgrade, at [0-9a-f]{10}\n$/);
   write('app/motd', 'two\n');
   await run('backup', 'dir:live');
   expect(git('rev-parse', 'before-upgrade')).toBe(git('rev-parse', 'main~1'));

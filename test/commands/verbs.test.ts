@@ -104,6 +104,9 @@ test('looking: log, log of a key, ls and show', async () => {
     '       8 B  app/db/pool',
     '      15 B  app/db/url',
   ]);
+  const mistyped = await run('ls', 'latest:app/bd');
+  expect(mistyped).toMatchObject({ status: 2, stdout: '' });
+  expect(mistyped.stderr).toContain('there is nothing at app/bd in latest of live');
   expect((await run('show', 'latest~1:app/db/url')).stdout).toBe('postgres://db1\n');
   const shown = execFileSync(
     process.execPath,

@@ -51,7 +51,7 @@ const args = readArguments(process.argv.slice(2));
 const [verb = ''] = args;
 
 const cli = new Cli<Context>({ binaryName: 'treekeeper', binaryVersion: version });
-for (const command of await loadVerbs(Object.hasOwn(verbs, verb) ? verb : undefined)) cli.register(command);
+for (const command of await loadVerbs(verb)) cli.register(command);
 cli.register(Builtins.VersionCommand);
 
 /** The first signal stops the work where that is safe; a second one finds no handler and ends the process at once. */

@@ -95,9 +95,7 @@ export class BackupCommand extends BaseCommand {
     );
     report(result, repository.branch, printer);
     const isIncomplete = result.unreadable.length > 0 || result.report.hidden !== undefined;
-    const { pushAll } = await import('./push-report.ts');
-    const found = result.commit === undefined ? undefined : { commit: result.commit, report: result.report };
-    const isSafe = remotes.length === 0 || (await pushAll(repository, remotes, printer, signal, found));
+    const isSafe = remotes.length === 0 || (await this.pushTo(remotes, repository, result, printer, signal));
     if (result.status === 'created') await this.keepUp(repository, printer);
     return isIncomplete ? exitCodes.incomplete : isSafe ? undefined : exitCodes.push;
   }
@@ -107,10 +105,24 @@ export class BackupCommand extends BaseCommand {
     repository: Repository,
     surroundings: Session['surroundings'],
   ): Promise<readonly KnownRemote[]> {
-    if (this.push === false) return [];
+    // Remotes that get every backup are those of the configuration: without any, nothing is loaded and no git is started.
+    const mayPush = this.push ?? surroundings.config?.remotes.some(({ push }) => push) ?? false;
+    if (!mayPush) return [];
     const { listRemotes, someRemote } = await import('../operations/remotes.ts');
     const remotes = await listRemotes(repository, surroundings);
     return this.push ? someRemote(remotes) : remotes.filter(({ push }) => push);
+  }
+
+  /** Answers whether all of them have everything. */
+  private async pushTo(
+    remotes: readonly KnownRemote[],
+    repository: Repository,
+    { commit, report }: BackupResult,
+    printer: Printer,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { pushAll } = await import('./push-report.ts');
+    return pushAll(repository, remotes, printer, signal, commit === undefined ? undefined : { commit, report });
   }
 
   private async keepUp(repository: Repository, printer: Printer): Promise<void> {

@@ -118,8 +118,7 @@ async function collectMissing(
     else found.missing.add(entry.oid);
   }
   for (const [index, { name, oid }] of inner.entries()) {
-    if (index % siblingsAhead === 0)
-      source.askFor(inner.slice(index, index + siblingsAhead).flatMap((next) => before.get(next.name) ?? []));
+    source.askFor(inner.slice(index, index + siblingsAhead).flatMap((next) => before.get(next.name) ?? []));
     await collectMissing(source, oid, before.get(name), found);
   }
 }

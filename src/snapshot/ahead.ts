@@ -4,12 +4,15 @@ import { directoryMode, type ObjectSource, type Oid, type TreeEntry } from './ob
 const mostAhead = 64;
 /** Of these, siblings that are worth asking for together: those inside the first of them need room too. */
 export const siblingsAhead = 16;
-/** Lines of those that have come: a wide directory is not followed by others like it. */
+/** Lines of all of them together: a wide directory is not followed by others like it. */
 const mostLines = 8_192;
 
 /** A source that can be told which trees will be wanted. */
 export interface AheadSource extends ObjectSource {
-  /** Asks for trees that are read for certain, in the order in which they will be, as long as there is room for them. */
+  /**
+   * Asks for trees that are read for certain, in the order in which they will be, as long as there is room for them. To be
+   * called again and again: those that had no room, and have it now, are asked for then.
+   */
   askFor(trees: Iterable<Oid>): void;
 }
 
@@ -22,23 +25,42 @@ export function readAhead(
   hasCome: (entries: readonly TreeEntry[]) => void = () => {},
 ): AheadSource {
   const asked = new Map<Oid, Promise<readonly TreeEntry[]>>();
+  /** Of the trees that came and nobody has taken yet. */
   let lines = 0;
+  let underWay = 0;
+  let [cameTrees, cameLines] = [0, 0];
+
+  function hasRoom(): boolean {
+    // Of the first one nothing is known.
+    const expected = cameTrees === 0 ? mostLines : cameLines / cameTrees;
+    return asked.size < mostAhead && lines + (underWay + 1) * expected <= mostLines;
+  }
+
+  function ask(oid: Oid): void {
+    const tree = source.readTree(oid);
+    asked.set(oid, tree);
+    underWay += 1;
+    tree.then(
+      (found) => {
+        underWay -= 1;
+        cameTrees += 1;
+        cameLines += found.length;
+        if (asked.get(oid) === tree) lines += found.length;
+        hasCome(found);
+      },
+      () => {
+        underWay -= 1;
+        // Whoever wants it reads it again, and is told.
+        asked.delete(oid);
+      },
+    );
+  }
 
   return {
     askFor(trees) {
       for (const oid of trees) {
-        if (asked.size >= mostAhead || lines >= mostLines) return;
-        if (asked.has(oid)) continue;
-        const tree = source.readTree(oid);
-        asked.set(oid, tree);
-        tree.then(
-          (found) => {
-            lines += found.length;
-            hasCome(found);
-          },
-          // Whoever wants it reads it again, and is told.
-          () => asked.delete(oid),
-        );
+        if (!hasRoom()) return;
+        if (!asked.has(oid)) ask(oid);
       }
     },
 
@@ -55,10 +77,11 @@ export function readAhead(
  * The same source, for whoever goes through a whole tree from the top: the directories in each tree are asked for before they
  * are wanted, and those in them. Without it a walk through 100,000 nodes takes twice as long.
  */
-export function treesAhead(source: ObjectSource): ObjectSource {
+export function treesAhead(source: ObjectSource): AheadSource {
   const ahead = readAhead(source, askForInner);
   return {
-    readBlob: (oid) => source.readBlob(oid),
+    askFor: ahead.askFor,
+    readBlob: ahead.readBlob,
     async readTree(oid) {
       const entries = await ahead.readTree(oid);
       askForInner(entries);

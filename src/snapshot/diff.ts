@@ -83,7 +83,6 @@ export async function diffSnapshots(
 
     const segments = next === undefined ? differing(a, b) : [next];
     for (const [index, segment] of segments.entries()) {
-      if (index % siblingsAhead === 0) askFor(segments.slice(index, index + siblingsAhead), a, b);
       const [was, is] = [a?.children.get(segment), b?.children.get(segment)];
       if (was && is && sameChild(was, is)) continue;
       const inner = childPlace(place, segment);
@@ -92,6 +91,7 @@ export async function diffSnapshots(
         if (isWanted) report(inner, was && leaf(inner, was, before), is && leaf(inner, is, after));
         continue;
       }
+      askFor(segments.slice(index, index + siblingsAhead), a, b);
       await diffDirectories(inner, ...(await openBoth(inner, was, is)));
     }
   }

@@ -1,5 +1,5 @@
 import { TreekeeperError } from '../errors.ts';
-import { directoryMode, type TreeEntry } from './objects.ts';
+import { directoryMode, fileMode, type TreeEntry } from './objects.ts';
 
 /**
  * Serialises a Git tree, without the object header. The entries may come in any order; two of the same name are a
@@ -33,8 +33,9 @@ export function decodeTree(content: Uint8Array): TreeEntry[] {
     if (space < 0 || end < 0 || end + 21 > bytes.length) {
       throw cutOff();
     }
+    const mode = bytes.toString('latin1', at, space);
     entries.push({
-      mode: bytes.toString('latin1', at, space),
+      mode: usualModes.get(mode) ?? mode,
       name: bytes.toString('latin1', space + 1, end),
       oid: bytes.toString('hex', end + 1, end + 21),
     });
@@ -81,11 +82,14 @@ export function findEntries(content: Uint8Array, names: readonly Uint8Array[]): 
   return found;
 }
 
+/** Of a million lines almost all have one of these two, and keep no string of their own for it. */
+const usualModes = new Map([fileMode, directoryMode].map((mode) => [mode, mode]));
+
 function cutOff(): TreekeeperError {
   return new TreekeeperError('integrity', 'a tree object ends in the middle of an entry');
 }
 
 /** Git orders a directory as if its name ended in `/` (base_name_compare in git's tree.c), byte by byte. */
-function sortName(entry: TreeEntry): string {
+export function sortName(entry: TreeEntry): string {
   return entry.mode === directoryMode ? `${entry.name}/` : entry.name;
 }

@@ -1,5 +1,5 @@
 import { TreekeeperError } from '../errors.ts';
-import { treesAhead } from './ahead.ts';
+import { type AheadSource, siblingsAhead, treesAhead } from './ahead.ts';
 import { sameBytes } from './bytes.ts';
 import { type Child, type Directory, decodeDirectory, type Own, type Value } from './directory.ts';
 import { type Layout, layouts } from './layout.ts';
@@ -195,37 +195,35 @@ export async function descend(
   return { directory, place };
 }
 
-/** Enough requests in flight to keep a reader busy, few enough that a wide directory stays small in memory. */
-const readAhead = 64;
-
+/** A directory is left before the next one is opened, since each may be wide. */
 async function walkDirectory(
   { directory, place }: Opened,
-  snapshot: Snapshot,
+  snapshot: Snapshot & { readonly source: AheadSource },
   visit: (entry: Entry) => void,
 ): Promise<void> {
-  const { manifest } = snapshot;
+  const { manifest, source, store } = snapshot;
   const node = nodeAt(place, directory.own, manifest);
   if (node) visit(node);
 
   // Most nodes are leaves: what they have in common is put together once.
   const start = latin1(keyAt(childPlace(place, ''), manifest.root, layouts[manifest.service]));
   const children = [...directory.children].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (let first = 0; first < children.length; first += readAhead) {
-    const chunk = children.slice(first, first + readAhead);
-    const opened = await Promise.all(chunk.map(([segment, child]) => child.tree && open(segment, child)));
-    for (const [index, [segment, child]] of chunk.entries()) {
-      const inner = opened[index];
-      if (inner) await walkDirectory(inner, snapshot, visit);
-      else if (child.tree === undefined) {
-        const { value, attributes } = child;
-        visit({ key: Buffer.from(start + segment, 'latin1'), value, attributes });
-      }
+  const trees = children.flatMap(([, { tree }]) => tree ?? []);
+  let opened = 0;
+  for (const [segment, child] of children) {
+    if (child.tree === undefined) {
+      const { value, attributes } = child;
+      visit({ key: Buffer.from(start + segment, 'latin1'), value, attributes });
+      continue;
     }
-  }
-
-  async function open(segment: string, child: Child): Promise<Opened> {
+    source.askFor(trees.slice(opened, opened + siblingsAhead));
+    opened += 1;
     const inner = childPlace(place, segment);
-    return { place: inner, directory: await openChild(child, snapshot.source, whereIs(snapshot.store, inner)) };
+    await walkDirectory(
+      { place: inner, directory: await openChild(child, source, whereIs(store, inner)) },
+      snapshot,
+      visit,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { treesAhead } from '../../src/snapshot/ahead.ts';
+import { readAhead, treesAhead } from '../../src/snapshot/ahead.ts';
 import { directoryMode, type ObjectSource, type TreeEntry } from '../../src/snapshot/objects.ts';
 
 const directory = (oid: string): TreeEntry => ({ mode: directoryMode, name: oid, oid });
@@ -47,6 +47,23 @@ test('no more is asked for than memory is for, however many there are', async ()
   await treesAhead(few.source).readTree('top');
   await soon();
   expect(few.asked).toEqual(['top', 'wide']);
+});
+
+test('wide siblings are read one at a time, narrow ones together', async () => {
+  const names = Array.from({ length: 20 }, (_, index) => `d${index}`);
+  const ahead = async (width: number) => {
+    const entries = new Array<TreeEntry>(width).fill({ mode: '100644', name: 'file', oid: 'f' });
+    const { source, asked } = sourceOf(Object.fromEntries(names.map((name) => [name, entries])));
+    const reader = readAhead(source);
+    for (const [index, name] of names.slice(0, 5).entries()) {
+      reader.askFor(names.slice(index));
+      await soon();
+      await reader.readTree(name);
+    }
+    return asked;
+  };
+  expect(await ahead(100_000)).toEqual(names.slice(0, 5));
+  expect(await ahead(10)).toEqual(names);
 });
 
 test('what cannot be read is told to whoever wants it, and to nobody else', async () => {

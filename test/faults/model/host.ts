@@ -174,7 +174,12 @@ export function openHost({ path, live, remote, people, random, must, count }: Su
     },
 
     collectGarbage(): void {
-      git(repository, ['gc', '--quiet', ...random.pick([[], ['--prune=now'], ['--aggressive']])]);
+      try {
+        git(repository, ['gc', '--quiet', ...random.pick([[], ['--prune=now'], ['--aggressive']])]);
+      } catch (thrown) {
+        // What a killed git left stops every git until somebody removes it, and treekeeper alone goes past it.
+        must(/\.lock': File exists/.test(String(thrown)), `gc: ${thrown}`);
+      }
       proveWhole();
     },
 

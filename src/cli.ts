@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Builtins, Cli, type CommandClass } from 'clipanion';
 import type { Context } from './commands/base.ts';
-import { explainMisuse, readArguments } from './commands/misuse.ts';
+import { beforeDashes, explainMisuse, readArguments } from './commands/misuse.ts';
 import { exitCodes } from './errors.ts';
 import { openPrinter } from './report/printer.ts';
 import { version } from './version.ts';
@@ -71,7 +71,7 @@ try {
   process.exitCode = await cli.run(cli.process(args, context), context);
 } catch (thrown) {
   // clipanion itself would print this to stdout and exit with 1.
-  openPrinter(context, { json: args.includes('--json'), quiet: false }).fail(
+  openPrinter(context, { json: beforeDashes(args).includes('--json'), quiet: false }).fail(
     explainMisuse(thrown, args, Object.keys(verbs)),
   );
   process.exitCode = exitCodes.usage;

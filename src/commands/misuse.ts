@@ -2,12 +2,17 @@ import { reasonOf, TreekeeperError } from '../errors.ts';
 
 /** The arguments as the verbs read them: `--help` anywhere, and nothing at all, ask for help. */
 export function readArguments(args: readonly string[]): string[] {
-  const end = args.indexOf('--');
-  const own = end < 0 ? args : args.slice(0, end);
+  const own = beforeDashes(args);
   if (args.length > 0 && !own.some((word) => word === '--help' || word === '-h')) return [...args];
   const words = own.filter((word) => !word.startsWith('-'));
   // Only the words of the verb: `remote add` is one, `ls latest` is not.
   return ['help', ...words.slice(0, 1), ...words.slice(1, 2).filter((word) => /^[a-z]+$/.test(word))];
+}
+
+/** The arguments that can be flags. */
+export function beforeDashes(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  return end < 0 ? args : args.slice(0, end);
 }
 
 /** What is wrong with arguments that no verb takes, without clipanion's own page of usages. */

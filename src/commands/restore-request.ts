@@ -55,7 +55,7 @@ export abstract class RequestCommand extends BaseCommand {
         // Its nodes would be created where they were, and not where they were meant to go.
         const words = `--map ${formatKey(move.from)}=${formatKey(move.to)}`;
         throw new TreekeeperError('usage', `${words} moves nothing: no node is at or below ${formatKey(move.from)}`, {
-          hint: `nothing was created; \`treekeeper ls ${revision}\` lists the keys there are`,
+          hint: `nothing was created; \`treekeeper ls ${revision} --store ${snapshot.store}\` lists the keys there are`,
         });
       }
       const { service } = await connect(this.service, surroundings);

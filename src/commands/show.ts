@@ -42,7 +42,7 @@ export class ShowCommand extends BaseCommand {
     const { entry } = await findNode(snapshot, key);
     if (!entry) {
       throw new TreekeeperError('usage', `there is no ${formatKey(key)} in ${revision} of ${snapshot.store}`, {
-        hint: `\`treekeeper ls ${revision}\` lists the keys there are`,
+        hint: `\`treekeeper ls ${revision} --store ${snapshot.store}\` lists the keys there are`,
       });
     }
 

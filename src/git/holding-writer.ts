@@ -1,4 +1,4 @@
-import { type AheadSource, readAhead, siblingsAhead } from '../snapshot/ahead.ts';
+import { type AheadSource, readingAhead, siblingsAhead } from '../snapshot/ahead.ts';
 import { directoryMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { scanTree } from '../snapshot/tree.ts';
 import { OidSet } from './oid-set.ts';
@@ -78,7 +78,7 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
       for (const tree of trees) {
         const present = new OidSet();
         present.add(previous);
-        await collectMissing(readAhead(holder.over(reader)), tree, previous, { missing, present });
+        await collectMissing(readingAhead(holder.over(reader)), tree, previous, { missing, present });
       }
       write(new OidSet(), (oid) => missing.has(oid));
     },
@@ -118,7 +118,9 @@ async function collectMissing(
     else found.missing.add(entry.oid);
   }
   for (const [index, { name, oid }] of inner.entries()) {
-    source.askFor(inner.slice(index, index + siblingsAhead).flatMap((next) => before.get(next.name) ?? []));
+    // What was there in a directory before this one may have turned up meanwhile.
+    const next = inner.slice(index, index + siblingsAhead).filter((one) => !found.present.has(one.oid));
+    source.askFor(next.flatMap((one) => before.get(one.name) ?? []));
     await collectMissing(source, oid, before.get(name), found);
   }
 }

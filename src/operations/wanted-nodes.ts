@@ -1,17 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { sameBytes } from '../snapshot/bytes.ts';
-import type { Content } from '../snapshot/diff.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import type { Step, Verdict } from '../snapshot/plan.ts';
-import type { Entry } from '../snapshot/walk.ts';
+import type { Content, Entry } from '../snapshot/walk.ts';
 
 /** Before the name of a node: the id of its value, what the node is, and how long the name is. */
 const idSize = 20;
-const headSize = idSize + 1 + 4;
+const lengthSize = 4;
+const headSize = idSize + 1 + lengthSize;
 
-/** What a node is, each a bit. */
-const has = { value: 1, secret: 2, onlyParent: 4 } as const;
+/** What a node is, each a bit. One that moved has the key that it has in the snapshot after its name. */
+const has = { value: 1, secret: 2, onlyParent: 4, moved: 8 } as const;
 
 /**
  * One node that should be in the service, and the step of the plan that it becomes. A million of them are held at once, so
@@ -25,15 +25,17 @@ export class Wanted implements Step {
   found: 'same' | 'differs' | Content | undefined = undefined;
   readonly #nodes: NodeMemory;
   readonly #at: number;
-  /** The key in the snapshot, where it is another one. */
-  declare private readonly from: Uint8Array | undefined;
   declare private readonly attributes: Oid | undefined;
 
   constructor(nodes: NodeMemory, name: Uint8Array, { key, value, attributes }: Entry, onlyParent: boolean) {
     this.#nodes = nodes;
-    const kind = (value ? has.value : 0) | (value?.encrypted ? has.secret : 0) | (onlyParent ? has.onlyParent : 0);
-    this.#at = nodes.put(name, value?.oid ?? '', kind);
-    if (!sameBytes(key, name)) this.from = Uint8Array.from(key);
+    const from = sameBytes(key, name) ? undefined : key;
+    const kind =
+      (value ? has.value : 0) |
+      (value?.encrypted ? has.secret : 0) |
+      (onlyParent ? has.onlyParent : 0) |
+      (from ? has.moved : 0);
+    this.#at = nodes.put(name, value?.oid ?? '', kind, from);
     if (attributes !== undefined) this.attributes = attributes;
   }
 
@@ -42,6 +44,7 @@ export class Wanted implements Step {
     return (this.#nodes.kindAt(this.#at) & has.onlyParent) !== 0;
   }
 
+  /** A part of the memory of all of them. */
   get key(): Uint8Array {
     return this.#nodes.nameAt(this.#at);
   }
@@ -54,7 +57,8 @@ export class Wanted implements Step {
   get entry(): Entry {
     const kind = this.#nodes.kindAt(this.#at);
     const value = kind & has.value ? { oid: this.#nodes.idAt(this.#at), encrypted: (kind & has.secret) !== 0 } : null;
-    return { key: this.from ?? this.key, value, attributes: this.attributes };
+    const key = kind & has.moved ? this.#nodes.fromAt(this.#at) : this.key;
+    return { key, value, attributes: this.attributes };
   }
 
   isAt(key: Uint8Array): boolean {
@@ -68,8 +72,9 @@ export class WantedNodes {
   readonly #steps: Wanted[] = [];
   /** Places in `steps`, from 1 on, at the hash of their keys or after it; 0 is free. */
   #table = new Uint32Array(1 << 10);
-  /** So that nobody can choose keys that all have the same place. */
+  /** Both secret, so that nobody can choose keys that all have the same place. */
   readonly #seed = randomInt(2 ** 32);
+  readonly #factor = 2 * randomInt(2 ** 31) + 1;
 
   get size(): number {
     return this.#steps.length;
@@ -105,11 +110,14 @@ export class WantedNodes {
     }
   }
 
-  /** FNV-1a. */
   #hash(key: Uint8Array): number {
     let hash = this.#seed;
-    for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ (key[at] ?? 0), 0x01000193);
-    return hash ^ (hash >>> 15);
+    for (let at = 0; at < key.length; at++) {
+      hash = Math.imul(hash ^ (key[at] ?? 0), this.#factor);
+      // Or the lowest bits would depend on the lowest bits alone, and a few secrets be all there are.
+      hash ^= hash >>> 15;
+    }
+    return hash;
   }
 
   #grow(): void {
@@ -129,10 +137,11 @@ class NodeMemory {
   #bytes = Buffer.allocUnsafeSlow(1 << 16);
   #size = 0;
 
-  /** `id` is 40 hex digits, or nothing. Answers where it lies. */
-  put(name: Uint8Array, id: string, kind: number): number {
+  /** `id` is 40 hex digits, or nothing; `from` is another key of the node, or none. Answers where it lies. */
+  put(name: Uint8Array, id: string, kind: number, from: Uint8Array | undefined): number {
     const at = this.#size;
-    this.#size += headSize + name.length;
+    const end = at + headSize + name.length;
+    this.#size = from ? end + lengthSize + from.length : end;
     if (this.#size > this.#bytes.length) {
       const larger = Buffer.allocUnsafeSlow(2 * this.#size);
       this.#bytes.copy(larger, 0, 0, at);
@@ -140,8 +149,8 @@ class NodeMemory {
     }
     this.#bytes.write(id, at, 'hex');
     this.#bytes[at + idSize] = kind;
-    this.#bytes.writeUInt32LE(name.length, at + idSize + 1);
-    this.#bytes.set(name, at + headSize);
+    this.#putBytes(name, at + idSize + 1);
+    if (from) this.#putBytes(from, end);
     return at;
   }
 
@@ -154,7 +163,11 @@ class NodeMemory {
   }
 
   nameAt(at: number): Uint8Array {
-    return this.#bytes.subarray(at + headSize, at + headSize + this.#bytes.readUInt32LE(at + idSize + 1));
+    return this.#bytesAt(at + idSize + 1);
+  }
+
+  fromAt(at: number): Uint8Array {
+    return this.#bytesAt(at + headSize + this.nameAt(at).length);
   }
 
   /** From the end, since names that are beside each other differ there. */
@@ -164,5 +177,15 @@ class NodeMemory {
     const start = at + headSize;
     for (let index = name.length - 1; index >= 0; index--) if (bytes[start + index] !== name[index]) return false;
     return true;
+  }
+
+  #putBytes(bytes: Uint8Array, at: number): void {
+    this.#bytes.writeUInt32LE(bytes.length, at);
+    this.#bytes.set(bytes, at + lengthSize);
+  }
+
+  #bytesAt(at: number): Uint8Array {
+    const start = at + lengthSize;
+    return this.#bytes.subarray(start, start + this.#bytes.readUInt32LE(at));
   }
 }

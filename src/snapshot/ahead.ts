@@ -10,21 +10,27 @@ const mostLines = 8_192;
 /** A source that can be told which trees will be wanted. */
 export interface AheadSource extends ObjectSource {
   /**
-   * Asks for trees that are read for certain, in the order in which they will be, as long as there is room for them. To be
-   * called again and again: those that had no room, and have it now, are asked for then.
+   * Asks for trees that will be read, in the order in which they will be, as long as there is room for them. To be called again
+   * and again: those that had no room, and have it now, are asked for then. One that nobody takes keeps its room.
    */
   askFor(trees: Iterable<Oid>): void;
+}
+
+interface Asked {
+  readonly tree: Promise<readonly TreeEntry[]>;
+  /** How many it has, once it has come. */
+  lines: number;
 }
 
 /**
  * The same source, for whoever knows what is read next: one tree after the other, each would wait for the reader once more.
  * `hasCome` gets the trees that were asked for, as they come.
  */
-export function readAhead(
+export function readingAhead(
   source: ObjectSource,
   hasCome: (entries: readonly TreeEntry[]) => void = () => {},
 ): AheadSource {
-  const asked = new Map<Oid, Promise<readonly TreeEntry[]>>();
+  const asked = new Map<Oid, Asked>();
   /** Of the trees that came and nobody has taken yet. */
   let lines = 0;
   let underWay = 0;
@@ -37,15 +43,16 @@ export function readAhead(
   }
 
   function ask(oid: Oid): void {
-    const tree = source.readTree(oid);
-    asked.set(oid, tree);
+    const one: Asked = { tree: source.readTree(oid), lines: 0 };
+    asked.set(oid, one);
     underWay += 1;
-    tree.then(
+    one.tree.then(
       (found) => {
         underWay -= 1;
         cameTrees += 1;
         cameLines += found.length;
-        if (asked.get(oid) === tree) lines += found.length;
+        one.lines = found.length;
+        lines += found.length;
         hasCome(found);
       },
       () => {
@@ -66,8 +73,10 @@ export function readAhead(
 
     readBlob: (oid) => source.readBlob(oid),
     async readTree(oid) {
-      const entries = await (asked.get(oid) ?? source.readTree(oid));
-      if (asked.delete(oid)) lines -= entries.length;
+      const one = asked.get(oid);
+      if (!one) return source.readTree(oid);
+      const entries = await one.tree;
+      if (asked.get(oid) === one && asked.delete(oid)) lines -= one.lines;
       return entries;
     },
   };
@@ -78,7 +87,7 @@ export function readAhead(
  * are wanted, and those in them. Without it a walk through 100,000 nodes takes twice as long.
  */
 export function treesAhead(source: ObjectSource): AheadSource {
-  const ahead = readAhead(source, askForInner);
+  const ahead = readingAhead(source, askForInner);
   return {
     askFor: ahead.askFor,
     readBlob: ahead.readBlob,

@@ -1,4 +1,4 @@
-import { readAhead, siblingsAhead } from './ahead.ts';
+import { readingAhead, siblingsAhead } from './ahead.ts';
 import { sameBytes } from './bytes.ts';
 import { differingEntries } from './differing.ts';
 import { type Child, type Directory, decodePart, type Value } from './directory.ts';
@@ -7,6 +7,7 @@ import { decodeLong, longName } from './long.ts';
 import type { Oid, TreeEntry } from './objects.ts';
 import { keyAt, latin1, type Place, placeOf } from './paths.ts';
 import {
+  type Content,
   childPlace,
   decodeChild,
   type Entry,
@@ -28,9 +29,6 @@ export interface Change {
   readonly before: Entry | undefined;
   readonly after: Entry | undefined;
 }
-
-/** What a node is, wherever it is. */
-export type Content = Pick<Entry, 'value' | 'attributes'>;
 
 /** A directory with so many entries costs little to decode. */
 const fewEntries = 8;
@@ -130,7 +128,7 @@ export async function diffSnapshots(
 }
 
 function reading(snapshot: Sided) {
-  return snapshot && { ...snapshot, source: readAhead(snapshot.source) };
+  return snapshot && { ...snapshot, source: readingAhead(snapshot.source) };
 }
 
 /** The segments of the children that are not the same in both, in byte order. Of many children mostly few differ. */

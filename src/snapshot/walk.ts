@@ -15,6 +15,9 @@ export interface Entry {
   readonly attributes: Oid | undefined;
 }
 
+/** What a node is, wherever it is. */
+export type Content = Pick<Entry, 'value' | 'attributes'>;
+
 /** A store at one commit, opened for reading. */
 export interface Snapshot {
   /** The store's name, for messages. */
@@ -70,9 +73,14 @@ export async function walkSnapshot(
   }
 }
 
-/** Whether a snapshot has any node at or below a key. */
+/** Whether a snapshot has any node at or below a key, as `walkSnapshot` takes it. The root is always there. */
 export async function hasNodes(snapshot: Snapshot, below: Uint8Array): Promise<boolean> {
-  const { entry, subtree } = await findNode(snapshot, below);
+  const { manifest } = snapshot;
+  const layout = layouts[manifest.service];
+  const place = placeBelow(below, manifest, layout);
+  if (!place) return false;
+  if (place.segments.length === 0) return true;
+  const { entry, subtree } = await findNode(snapshot, keyAt(place, manifest.root, layout));
   if (entry || subtree !== undefined) return true;
   // Nodes with very long keys are in no tree of that name.
   let found = false;

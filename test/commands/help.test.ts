@@ -62,6 +62,7 @@ test('a mistake is told in one line, with where to look', async () => {
   expect(await told('ls', '--nope')).toMatch(/^treekeeper: unsupported option name \("--nope"\)\n/);
   const { stdout } = await treekeeper('/', ['ls', '--json', '--nope']);
   expect(JSON.parse(stdout)).toMatchObject({ type: 'error', code: 'usage', exit: 2 });
+  expect((await treekeeper('/', ['ls', '--nope', '--', '--json'])).stdout).toBe('');
 });
 
 test('README has the exit statuses that the manual has', async () => {

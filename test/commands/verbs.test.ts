@@ -104,6 +104,14 @@ test('looking: log, log of a key, ls and show', async () => {
     '       8 B  app/db/pool',
     '      15 B  app/db/url',
   ]);
+  expect(lines((await run('ls', 'latest:app/')).stdout)).toEqual([
+    'app',
+    'app/db',
+    'app/db/pool',
+    'app/db/url',
+    'app/motd',
+  ]);
+  expect(lines((await run('ls', 'latest:/')).stdout)).toHaveLength(6);
   const mistyped = await run('ls', 'latest:app/bd');
   expect(mistyped).toMatchObject({ status: 2, stdout: '' });
   expect(mistyped.stderr).toContain('there is nothing at app/bd in latest of live');

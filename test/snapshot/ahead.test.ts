@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readAhead, treesAhead } from '../../src/snapshot/ahead.ts';
+import { readingAhead, treesAhead } from '../../src/snapshot/ahead.ts';
 import { directoryMode, type ObjectSource, type TreeEntry } from '../../src/snapshot/objects.ts';
 
 const directory = (oid: string): TreeEntry => ({ mode: directoryMode, name: oid, oid });
@@ -54,7 +54,7 @@ test('wide siblings are read one at a time, narrow ones together', async () => {
   const ahead = async (width: number) => {
     const entries = new Array<TreeEntry>(width).fill({ mode: '100644', name: 'file', oid: 'f' });
     const { source, asked } = sourceOf(Object.fromEntries(names.map((name) => [name, entries])));
-    const reader = readAhead(source);
+    const reader = readingAhead(source);
     for (const [index, name] of names.slice(0, 5).entries()) {
       reader.askFor(names.slice(index));
       await soon();

@@ -1,11 +1,11 @@
 import { directoryMode, type ObjectSource, type Oid, type TreeEntry } from './objects.ts';
 
 /** Trees that nobody waits for yet: enough to keep a reader busy. */
-const mostAhead = 64;
+const mostAhead = 256;
 /** Of these, siblings that are worth asking for together: those inside the first of them need room too. */
 export const siblingsAhead = 16;
 /** Lines of all of them together: a wide directory is not followed by others like it. */
-const mostLines = 8_192;
+const mostLines = 32_768;
 
 /** A source that can be told which trees will be wanted. */
 export interface AheadSource extends ObjectSource {

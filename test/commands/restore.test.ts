@@ -121,7 +121,9 @@ test('a key at which the snapshot has nothing is a mistake, and no success', asy
   ]) {
     const { status, stdout, stderr } = await space.run(...args, 'dir:live');
     expect([status, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^treekeeper: there is nothing at .* in latest of live\n.*`treekeeper ls latest --store live`/);
+    expect(stderr).toMatch(
+      /^treekeeper: there is nothing at .* in latest of live\n.*`treekeeper ls latest --store live`/,
+    );
   }
   expect((await space.run('restore', 'latest:app/s1', 'dir:live', '-n')).status).toBe(0);
 });

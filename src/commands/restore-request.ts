@@ -26,15 +26,21 @@ export abstract class RequestCommand extends BaseCommand {
   full = Option.Boolean('--full', false, { description: 'Tell every node, however many' });
 
   protected async open({ repositoryPath, surroundings }: Session): Promise<OpenRequest> {
-    const [{ connect }, { locate }, { openForReading }, { movesAny, parseMove }, { requireTrusted }, { requireNodes }] =
-      await Promise.all([
-        import('../operations/connect.ts'),
-        import('../operations/revision.ts'),
-        import('../operations/open.ts'),
-        import('../operations/relocate.ts'),
-        import('../operations/trust.ts'),
-        import('./require-nodes.ts'),
-      ]);
+    const [
+      { connect },
+      { locate },
+      { openForReading },
+      { movesAny, parseMove },
+      { requireTrusted },
+      { requireNodes, keysHint },
+    ] = await Promise.all([
+      import('../operations/connect.ts'),
+      import('../operations/revision.ts'),
+      import('../operations/open.ts'),
+      import('../operations/relocate.ts'),
+      import('../operations/trust.ts'),
+      import('./require-nodes.ts'),
+    ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     if (key && this.key !== undefined) throw new TreekeeperError('usage', 'SNAPSHOT:KEY and --key both name a key');
     const below = this.key === undefined ? key : parseKey(this.key);
@@ -55,7 +61,7 @@ export abstract class RequestCommand extends BaseCommand {
         // Its nodes would be created where they were, and not where they were meant to go.
         const words = `--map ${formatKey(move.from)}=${formatKey(move.to)}`;
         throw new TreekeeperError('usage', `${words} moves nothing: no node is at or below ${formatKey(move.from)}`, {
-          hint: `nothing was created; \`treekeeper ls ${revision} --store ${snapshot.store}\` lists the keys there are`,
+          hint: `nothing was created; ${keysHint(snapshot, revision)}`,
         });
       }
       const { service } = await connect(this.service, surroundings);

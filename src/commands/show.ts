@@ -25,11 +25,12 @@ export class ShowCommand extends BaseCommand {
   protected override readonly isLong = true;
 
   protected override async run({ printer, repositoryPath, surroundings }: Session): Promise<undefined> {
-    const [{ locate }, { openForReading }, { openContents }, { findNode }] = await Promise.all([
+    const [{ locate }, { openForReading }, { openContents }, { findNode }, { keysHint }] = await Promise.all([
       import('../operations/revision.ts'),
       import('../operations/open.ts'),
       import('../operations/contents.ts'),
       import('../snapshot/walk.ts'),
+      import('./require-nodes.ts'),
     ]);
     const { revision, key } = parseSnapshotArgument(this.snapshot);
     if (!key)
@@ -42,7 +43,7 @@ export class ShowCommand extends BaseCommand {
     const { entry } = await findNode(snapshot, key);
     if (!entry) {
       throw new TreekeeperError('usage', `there is no ${formatKey(key)} in ${revision} of ${snapshot.store}`, {
-        hint: `\`treekeeper ls ${revision} --store ${snapshot.store}\` lists the keys there are`,
+        hint: keysHint(snapshot, revision),
       });
     }
 

@@ -122,13 +122,7 @@ export class WantedNodes {
 
   #grow(): void {
     this.#table = new Uint32Array(this.#table.length * 2);
-    const mask = this.#table.length - 1;
-    for (const [index, { key }] of this.#steps.entries()) {
-      // All are different, so only a free slot has to be found.
-      let slot = this.#hash(key) & mask;
-      while (this.#table[slot] !== 0) slot = (slot + 1) & mask;
-      this.#table[slot] = index + 1;
-    }
+    for (const [index, { key }] of this.#steps.entries()) this.#table[this.#slotOf(key)] = index + 1;
   }
 }
 

@@ -76,7 +76,11 @@ export function readingAhead(
       const one = asked.get(oid);
       if (!one) return source.readTree(oid);
       const entries = await one.tree;
-      if (asked.get(oid) === one && asked.delete(oid)) lines -= one.lines;
+      // Whoever else waited for it may have taken it.
+      if (asked.get(oid) === one) {
+        asked.delete(oid);
+        lines -= one.lines;
+      }
       return entries;
     },
   };

@@ -13,8 +13,11 @@ export interface RemoteUrl {
   readonly isLocal: boolean;
 }
 
-/** Names of hosts and users: never like an option, nothing that a shell or ssh could make something of. */
-const safeName = /^[A-Za-z0-9_[][A-Za-z0-9._:[\]%+~-]*$/;
+/**
+ * Names of hosts and users: never like an option, nothing that a shell or ssh could make something of. In brackets there may
+ * be an address, or a host with its port.
+ */
+const safeName = /^([A-Za-z0-9_][A-Za-z0-9._%+~-]*|\[[A-Za-z0-9:][A-Za-z0-9._:%-]*\])$/;
 
 /** Whether a text names a repository that is not simply a path: a URL, or `user@host:path`. */
 export function isRemoteUrl(text: string): boolean {

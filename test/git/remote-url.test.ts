@@ -36,6 +36,8 @@ test.each([
   ['-oProxyCommand=x@host:y', /host or user/],
   ['git@host:-x', /option/],
   ['git@[::1]:--upload-pack=touch', /option/],
+  ['git@[-l]:x', /host or user/],
+  ['git@[:x]', /host or user/],
   ['--upload-pack=touch', /option|no directory/],
   ['https://user:hunter2@host/x', /password or token/],
   ['https://ghp_0123456789abcdef0123456789abcdef0123@host/x', /password or token/],
@@ -104,7 +106,7 @@ test('whatever is accepted is read the same again, and nothing of it is like an 
         return;
       }
       // What comes after the first colon is a path, in which an @- is nothing: git@host:git@-
-      expect(url.text.replace(/\[[0-9a-f:]*\]/, '')).not.toMatch(/^-|^\w+:\/\/([^/]*@)?-|::|\p{Cc}|^[^/:]*[@:]-/u);
+      expect(url.text.replace(/\[[0-9a-f:.]*\]/, '')).not.toMatch(/^-|^\w+:\/\/([^/]*@)?-|::|\p{Cc}|^[^/:]*[@:]-/u);
       expect(parseRemoteUrl(url.text, '/nowhere')).toEqual(url);
       expect(isRemoteUrl(text) || url.protocol === 'file').toBe(true);
     }),

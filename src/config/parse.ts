@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { Ajv, type ErrorObject } from 'ajv';
+import type { ErrorObject } from 'ajv';
 import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { validate } from '#check-config';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import type { Config } from './config.ts';
 
@@ -27,7 +27,6 @@ export function parseConfig(text: string, file: string): ConfigFile {
     // An alias of nothing, or one of too many: the parser looks at them no sooner.
     throw at(0, reasonOf(thrown));
   }
-  const validate = new Ajv({ strict: true, verbose: true, allErrors: true }).compile<Partial<ConfigFile>>(readSchema());
   if (validate(content)) {
     const { repository, stores = {}, remotes = [], confirmAbove, sign, trust } = content;
     return { repository, stores, remotes, confirmAbove, sign, trust };
@@ -36,11 +35,6 @@ export function parseConfig(text: string, file: string): ConfigFile {
   // A misspelt field is both unknown and missed; the first says more.
   const mistake = validate.errors?.find(({ keyword }) => keyword === 'additionalProperties') ?? validate.errors?.[0];
   throw at(mistake ? offsetOf(document, mistake) : 0, describe(mistake), hintFor(mistake));
-}
-
-/** The schema is published with the package from this same place, and stands beside `dist` and `src` alike. */
-function readSchema(): object {
-  return JSON.parse(readFileSync(new URL('../../src/config/treekeeper.schema.json', import.meta.url), 'utf8'));
 }
 
 function describe(mistake: ErrorObject | undefined): string {

@@ -148,6 +148,11 @@ export async function hasGit(): Promise<boolean> {
   return (await findGit()).problem === undefined;
 }
 
+/** Whether the git that is at hand is of this version, or newer. */
+export async function isGitSince(version: GitVersion): Promise<boolean> {
+  return !isBefore((await findGit()).version, version);
+}
+
 /** Throws `TreekeeperError('failed')` where there is no git, or one that is too old. */
 export async function requireGit(): Promise<void> {
   const { problem } = await findGit();
@@ -158,26 +163,41 @@ export async function requireGit(): Promise<void> {
   }
 }
 
+/** Major and minor. */
+type GitVersion = readonly [number, number];
+
+interface FoundGit {
+  readonly version: GitVersion;
+  /** Why it cannot be used. */
+  readonly problem: string | undefined;
+}
+
 /** `rev-parse` understands `--end-of-options` from here on. */
-const oldestGit = [2, 30] as const;
+const oldestGit: GitVersion = [2, 30];
 
-let found: Promise<{ problem: string | undefined }> | undefined;
+let found: Promise<FoundGit> | undefined;
 
-async function findGit(): Promise<{ problem: string | undefined }> {
-  if (process.env.TREEKEEPER_NO_GIT === '1') return { problem: 'git is switched off by TREEKEEPER_NO_GIT' };
+async function findGit(): Promise<FoundGit> {
+  if (process.env.TREEKEEPER_NO_GIT === '1')
+    return { version: [0, 0], problem: 'git is switched off by TREEKEEPER_NO_GIT' };
   found ??= probeGit();
   return found;
 }
 
-async function probeGit(): Promise<{ problem: string | undefined }> {
+async function probeGit(): Promise<FoundGit> {
   try {
     const { stdout } = await finishGit({ args: ['version'] });
     const [, major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(stdout.toString()) ?? []).map(Number);
-    const tooOld = major < oldestGit[0] || (major === oldestGit[0] && minor < oldestGit[1]);
-    return { problem: tooOld ? `this git is too old: ${stdout.toString().trim()}` : undefined };
+    const version: GitVersion = [major, minor];
+    const problem = isBefore(version, oldestGit) ? `this git is too old: ${stdout.toString().trim()}` : undefined;
+    return { version, problem };
   } catch {
-    return { problem: 'there is no git on this machine' };
+    return { version: [0, 0], problem: 'there is no git on this machine' };
   }
+}
+
+function isBefore([major, minor]: GitVersion, [otherMajor, otherMinor]: GitVersion): boolean {
+  return major < otherMajor || (major === otherMajor && minor < otherMinor);
 }
 
 async function finishGit({ input, accept = [], ...call }: GitRun): Promise<GitAnswer> {

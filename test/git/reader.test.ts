@@ -39,7 +39,8 @@ function makeRepository(): { path: string; first: string; second: string; tag: s
 }
 
 describe.each([
-  ['git', openNativeReader],
+  ['git', (repository: Repository) => openNativeReader(repository, 'batch-command')],
+  ['a git before 2.36', (repository: Repository) => openNativeReader(repository, 'batch')],
   ['isomorphic-git', openRescueReader],
 ])('a reader by %s', (_, openReader: (repository: Repository) => ObjectReader) => {
   const made = makeRepository();

@@ -1,10 +1,10 @@
 import { formatKey } from '../report/key.ts';
 import type { Printer } from '../report/printer.ts';
 import type { Style } from '../report/style.ts';
+import { sameBytes } from '../snapshot/bytes.ts';
 import { count } from '../snapshot/message.ts';
-import { latin1 } from '../snapshot/paths.ts';
 import { countVerdicts, type Plan, type Step, type Verdict, verdicts } from '../snapshot/plan.ts';
-import { groupBySubtree, nameOf, type Subtree } from '../snapshot/subtrees.ts';
+import { groupBySubtree, type Subtree } from '../snapshot/subtrees.ts';
 
 /** What a verdict is called, in front of a key; the ones that are not told node by node have no word. */
 export type Words = { readonly [verdict in Verdict]?: string };
@@ -58,8 +58,7 @@ function describe({ key, items }: Subtree<Step>): string {
   const why =
     reasons.size > 1 ? ` (for ${reasons.size} reasons)` : first?.reason === undefined ? '' : ` (${first.reason})`;
   if (items.length === 1) return `${formatKey(key)}${why}`;
-  const name = latin1(key);
-  const isIn = items.some((item) => nameOf(item) === name);
+  const isIn = items.some((item) => sameBytes(item.key, key));
   const where =
     key.length === 0 ? `${count(items.length)} nodes` : `${count(items.length)} nodes below ${formatKey(key)}`;
   return `${isIn ? `${formatKey(key)} and ${count(items.length - 1)} nodes below it` : where}${why}`;

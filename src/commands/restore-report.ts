@@ -50,7 +50,7 @@ export function openTally(plan: Counts, printer: Printer): Tally {
         if (outcome.status === 'created') tally.created += 1;
         else if (outcome.status === 'failed') tally.failed += 1;
         else tally[outcome.same ? 'appeared' : 'differs'] += 1;
-        printer.print({ type: 'outcome', key, ...outcome }, problem(formatKey(key), outcome));
+        printer.print({ type: 'outcome', key, ...outcome }, problem(key, outcome));
       }
       onProgress(tally.created);
     },
@@ -96,9 +96,9 @@ export function openTally(plan: Counts, printer: Printer): Tally {
   }
 }
 
-function problem(key: string, outcome: Done['outcome']): string | undefined {
-  if (outcome.status === 'failed') return `x not created: ${key} (${outcome.reason})`;
+function problem(key: Uint8Array, outcome: Done['outcome']): string | undefined {
+  if (outcome.status === 'failed') return `x not created: ${formatKey(key)} (${outcome.reason})`;
   return outcome.status === 'exists' && !outcome.same
-    ? `! appeared meanwhile with another value, kept: ${key}`
+    ? `! appeared meanwhile with another value, kept: ${formatKey(key)}`
     : undefined;
 }

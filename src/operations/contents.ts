@@ -3,7 +3,7 @@ import { TreekeeperError } from '../errors.ts';
 import { decodeJsonObject } from '../snapshot/attributes.ts';
 import type { Attributes } from '../snapshot/node.ts';
 import type { ObjectSource, Oid } from '../snapshot/objects.ts';
-import { latin1 } from '../snapshot/paths.ts';
+import type { Step } from '../snapshot/plan.ts';
 import type { Entry, Snapshot } from '../snapshot/walk.ts';
 
 /** The values and attributes of a snapshot's entries, each proven against its id. */
@@ -39,34 +39,26 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
   };
 }
 
-/** The same contents of so many nodes, which keep their values for a second look where all of them together are small. */
-export function keepValues(contents: Contents, nodes: number): Contents {
-  if (nodes * overhead > mostKept) return contents;
-  const values = new Map<string, Uint8Array>();
-  let kept = 0;
+/** Values that were read for a look at them, for a second one. */
+export interface KeptValues {
+  of(step: Step): Uint8Array | undefined;
+  keep(step: Step, value: Uint8Array): void;
+}
+
+/** Keeps the values of so many steps where all of them together are small, and none of them else. */
+export function keepValues(steps: number): KeptValues {
+  const values = new Map<Step, Uint8Array>();
+  let kept = steps * overhead;
 
   return {
-    attributes: (entry) => contents.attributes(entry),
-
-    async value(entry) {
-      const { key, value } = entry;
-      if (value === null) return null;
-      // A ciphertext at another node is not that node's value, though it may have been opened before.
-      const name = value.encrypted ? `${value.oid} ${latin1(key)}` : value.oid;
-      const known = values.get(name);
-      if (known) return known;
-      const content = await contents.value(entry);
-      if (content) keep(name, content);
-      return content;
+    of: (step) => values.get(step),
+    keep(step, value) {
+      kept += value.length;
+      if (kept <= mostKept) values.set(step, value);
+      // To clear a Map that is empty makes it a new table each time.
+      else if (values.size > 0) values.clear();
     },
   };
-
-  function keep(name: string, content: Uint8Array): void {
-    if (!values.has(name)) kept += content.length + overhead;
-    if (kept <= mostKept) values.set(name, content);
-    // To clear a Map that is empty makes it a new table each time.
-    else if (values.size > 0) values.clear();
-  }
 }
 
 function secretOf(store: string, decryptor: Decryptor | undefined): Decryptor {

@@ -98,7 +98,8 @@ export async function adoptPlan(
   options: Pick<PlanOptions, 'signal'> = {},
 ): Promise<RestorePlan> {
   const { wanted, refused } = await collectWanted(request);
-  const contents = keepValues(openContents(request.snapshot, request.decryptor), wanted.size);
+  const contents = openContents(request.snapshot, request.decryptor);
+  const kept = keepValues(wanted.size);
   const unpaired = new Set(wanted.steps);
   let refusals = 0;
   for (const { verdict, key, value, attributes } of filed) {
@@ -114,11 +115,11 @@ export async function adoptPlan(
   const steps = wanted.steps.filter((step) => !unpaired.has(step));
   const judge = async (step: Wanted) => {
     if (step.verdict !== 'create') return;
-    await judgeMissing(step, request, contents);
+    await judgeMissing(step, request, contents, kept);
     if (step.verdict !== 'create') throw damagedPlan();
   };
   await judgeAll(steps, judge, options);
-  return { steps: [...refused, ...steps], nodeOf: nodesOf(contents) };
+  return { steps: [...refused, ...steps], nodeOf: nodesOf(contents, kept) };
 }
 
 async function* linesOf(path: string): AsyncGenerator<string> {

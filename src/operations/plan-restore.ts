@@ -4,11 +4,11 @@ import type { Service, Unreadable } from '../services/service.ts';
 import { encodeJson } from '../snapshot/attributes.ts';
 import { sameEntry } from '../snapshot/diff.ts';
 import type { Value } from '../snapshot/directory.ts';
-import type { Node } from '../snapshot/node.ts';
+import type { Attributes, Node } from '../snapshot/node.ts';
 import { latin1 } from '../snapshot/paths.ts';
 import type { Plan, Step } from '../snapshot/plan.ts';
-import type { Content, Entry } from '../snapshot/walk.ts';
-import { type Contents, keepValues, openContents } from './contents.ts';
+import type { Content } from '../snapshot/walk.ts';
+import { type Contents, type KeptValues, keepValues, openContents } from './contents.ts';
 import { everything, readService, withRestarts } from './read.ts';
 import { collectWanted, type Selected } from './wanted.ts';
 import type { Wanted, WantedNodes } from './wanted-nodes.ts';
@@ -41,20 +41,21 @@ export interface PlanOptions {
 export async function planRestore(request: RestoreRequest, options: PlanOptions = {}): Promise<RestorePlan> {
   const { snapshot, service } = request;
   const { wanted, refused } = await collectWanted(request);
-  const contents = keepValues(openContents(snapshot, request.decryptor), wanted.size);
+  const contents = openContents(snapshot, request.decryptor);
+  const kept = keepValues(wanted.size);
   const hidden = await withRestarts(() => findLive(service, wanted, options));
 
   const { steps } = wanted;
   await judgeAll(steps, judge, options);
   if (service.traits.parentsFirst) refuseOrphans(steps);
-  return { steps: refused.concat(dropIdleParents(steps)), nodeOf: nodesOf(contents) };
+  return { steps: refused.concat(dropIdleParents(steps)), nodeOf: nodesOf(contents, kept) };
 
   function judge(step: Wanted): Promise<void> | undefined {
     const { found } = step;
     if (typeof found === 'object') return compareOpened(step, found);
     const reason = found === undefined ? hidden(step.key) : undefined;
     if (reason !== undefined) settle(step, 'unreadable', reason);
-    else if (found === undefined) return judgeMissing(step, request, contents);
+    else if (found === undefined) return judgeMissing(step, request, contents, kept);
     else step.verdict = found;
     return undefined;
   }
@@ -71,12 +72,16 @@ export async function judgeMissing(
   step: Wanted,
   { service, persistEphemeral }: RestoreRequest,
   contents: Contents,
+  kept: KeptValues,
 ): Promise<void> {
-  const attributes = await contents.attributes(step.entry);
+  const { key, entry } = step;
+  const attributes = entry.attributes === undefined ? undefined : await contents.attributes(entry);
   if (attributes?.['ephemeral'] !== undefined && !persistEphemeral) return settle(step, 'skipped', 'ephemeral');
-  const refusal = service.refuse(await nodeFrom(step.key, step.entry, contents));
-  if (refusal === undefined) settle(step, 'create', undefined);
-  else settle(step, 'refused', refusal);
+  const value = await contents.value(entry);
+  const refusal = service.refuse(nodeOf(key, value, attributes));
+  if (refusal !== undefined) return settle(step, 'refused', refusal);
+  settle(step, 'create', undefined);
+  if (value) kept.keep(step, value);
 }
 
 /** Judges many at once, but not all. */
@@ -98,9 +103,13 @@ export async function judgeAll(
   await before;
 }
 
-/** Reads the node that a step creates. */
-export function nodesOf(contents: Contents): RestorePlan['nodeOf'] {
-  return ({ key, entry }) => nodeFrom(key, entry, contents);
+/** Reads the node that a step creates, if its value is not kept. */
+export function nodesOf(contents: Contents, kept: KeptValues): RestorePlan['nodeOf'] {
+  return async (step) => {
+    const { key, entry } = step;
+    const attributes = entry.attributes === undefined ? undefined : await contents.attributes(entry);
+    return nodeOf(key, kept.of(step) ?? (await contents.value(entry)), attributes);
+  };
 }
 
 /** Values in flight: enough to keep the repository's reader busy, few enough to stay small. */
@@ -185,14 +194,10 @@ function sharedPrefix(nodes: readonly Wanted[]): Uint8Array {
   return first.subarray(0, length);
 }
 
-async function nodeFrom(key: Uint8Array, entry: Entry, contents: Contents): Promise<Node> {
-  const { ephemeral: _, ...attributes } = (await contents.attributes(entry)) ?? {};
-  return {
-    key,
-    value: await contents.value(entry),
-    attributes: Object.keys(attributes).length > 0 ? attributes : undefined,
-    ephemeral: undefined,
-  };
+/** As it is created: what belonged to a running client comes back as an ordinary node. */
+function nodeOf(key: Uint8Array, value: Uint8Array | null, { ephemeral: _, ...attributes }: Attributes = {}): Node {
+  const has = Object.keys(attributes).length > 0;
+  return { key, value, attributes: has ? attributes : undefined, ephemeral: undefined };
 }
 
 /** Where nothing can be without its parent, what is below a node that is not created cannot be created either. */

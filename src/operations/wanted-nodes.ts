@@ -90,8 +90,20 @@ export class WantedNodes {
 
   /** In the place of the node at that key, if there is one. The key is copied. */
   put(key: Uint8Array, entry: Entry, onlyParent: boolean): void {
-    const step = new Wanted(this.#memory, key, entry, onlyParent);
+    this.#putAt(this.#slotOf(key), key, entry, onlyParent);
+  }
+
+  /** The same, but where a node that was asked for is at that key already, which stays. Answers whether it was put. */
+  add(key: Uint8Array, entry: Entry, onlyParent: boolean): boolean {
     const slot = this.#slotOf(key);
+    const there = this.#steps[(this.#table[slot] ?? 0) - 1];
+    if (there && !there.onlyParent) return false;
+    this.#putAt(slot, key, entry, onlyParent);
+    return true;
+  }
+
+  #putAt(slot: number, key: Uint8Array, entry: Entry, onlyParent: boolean): void {
+    const step = new Wanted(this.#memory, key, entry, onlyParent);
     const place = this.#table[slot] ?? 0;
     if (place > 0) {
       this.#steps[place - 1] = step;

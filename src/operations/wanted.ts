@@ -31,8 +31,8 @@ export async function collectWanted(selected: Selected): Promise<Collected> {
   const add = (entry: Entry, onlyParent: boolean) => {
     const key = relocate(entry.key);
     if (service.traits.parentsFirst) addParents(key);
-    if (wanted.find(key)?.onlyParent ?? true) wanted.put(key, entry, onlyParent);
-    else refused.push({ verdict: 'refused', key, entry, reason: 'another node of the snapshot goes to the same key' });
+    if (wanted.add(key, entry, onlyParent)) return;
+    refused.push({ verdict: 'refused', key, entry, reason: 'another node of the snapshot goes to the same key' });
   };
   const addParents = (key: Uint8Array) => {
     const segments = placeOf(key, service.root, layout)?.segments ?? [];

@@ -80,9 +80,9 @@ export async function decodeDirectory(
   source: TreeSource,
   where: string,
 ): Promise<Directory> {
-  const { found, directory } = await decode(entries, source, where);
+  const { spelt, directory } = await decode(entries, source, where);
   const namesOf = nameSiblings(directory.children.keys());
-  checkNames(found, where, (segment) => [namesOf(segment)]);
+  checkNames(spelt, where, (name, segment) => isSpelt(name, namesOf(segment)));
   return directory;
 }
 
@@ -92,8 +92,10 @@ export async function decodeDirectory(
  * ways between which siblings decide.
  */
 export async function decodePart(entries: readonly TreeEntry[], source: TreeSource, where: string): Promise<Directory> {
-  const { found, directory } = await decode(entries, source, where);
-  checkNames(found, where, (segment) => [encodeSegment(segment, 'stand'), encodeSegment(segment, 'escaped')]);
+  const { spelt, directory } = await decode(entries, source, where);
+  const isEither = (name: string, segment: string) =>
+    isSpelt(name, encodeSegment(segment, 'stand')) || isSpelt(name, encodeSegment(segment, 'escaped'));
+  checkNames(spelt, where, isEither);
   return directory;
 }
 
@@ -102,28 +104,39 @@ async function decode(entries: readonly TreeEntry[], source: TreeSource, where: 
   await collect(entries, [], source, found, where);
 
   const children = new Map<string, Child>();
+  /** Each name, and the segment that it stands for, one after the other. */
+  const spelt: string[] = [];
   for (const [name, { pieces, child }] of found.leaves) {
     const segment = decodeSegment(pieces);
     if (children.has(segment)) throw damaged(where, name, 'is there twice');
+    spelt.push(name, segment);
     const attributes = found.attributes.get(name);
-    if (attributes !== undefined && child.tree !== undefined)
-      throw damaged(where, name, 'has its attributes in the wrong place');
+    if (attributes === undefined) {
+      children.set(segment, child);
+      continue;
+    }
+    if (child.tree !== undefined) throw damaged(where, name, 'has its attributes in the wrong place');
     found.attributes.delete(name);
-    children.set(segment, child.tree === undefined ? { ...child, attributes } : child);
+    children.set(segment, { ...child, attributes });
   }
   for (const name of found.attributes.keys()) throw damaged(where, name, 'has attributes but no value');
-  return { found, directory: { own: ownOf(found.own, children.size, where), children } };
+  return { spelt, directory: { own: ownOf(found.own, children.size, where), children } };
 }
 
 function checkNames(
-  { leaves }: Found,
+  spelt: readonly string[],
   where: string,
-  spellings: (segment: string) => readonly (readonly string[])[],
+  isRight: (name: string, segment: string) => boolean,
 ): void {
-  for (const [name, { pieces }] of leaves) {
-    const isOne = spellings(decodeSegment(pieces)).some((names) => names.map(stripPiece).join('/') === name);
-    if (!isOne) throw damaged(where, name, 'is not how its key is written');
+  for (let at = 0; at < spelt.length; at += 2) {
+    const [name = '', segment = ''] = [spelt[at], spelt[at + 1]];
+    if (!isRight(name, segment)) throw damaged(where, name, 'is not how its key is written');
   }
+}
+
+/** Whether a name, its pieces joined with `/`, is the one that these pieces make. */
+function isSpelt(name: string, pieces: readonly string[]): boolean {
+  return pieces.length === 1 ? pieces[0] === name : pieces.map(stripPiece).join('/') === name;
 }
 
 /** Rule 6: how each of these siblings is written, given all of them. */
@@ -200,7 +213,7 @@ async function collect(
   where: string,
 ): Promise<void> {
   for (const { mode, name, oid } of entries) {
-    const pieces = (last: string) => [...before, last];
+    const pieces = (last: string) => (before.length === 0 ? [last] : [...before, last]);
     if (mode === directoryMode && name.endsWith(pieceSuffix)) {
       const inner = await source.readTree(oid);
       if (inner.length === 0) throw damaged(where, name, 'is a directory that holds no node');

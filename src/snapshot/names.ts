@@ -44,7 +44,8 @@ export function encodeSegment(segment: string, capitals: 'stand' | 'escaped'): r
  * whether the encoder would have chosen these names is for the caller to check, who knows the siblings.
  */
 export function decodeSegment(pieces: readonly string[]): string {
-  const name = pieces.join('');
+  const name = pieces.length === 1 ? (pieces[0] ?? '') : pieces.join('');
+  if (!name.includes('%')) return name;
   if (name === emptySegment) return '';
 
   return name.replace(escapeSequence, (sequence) => {

@@ -126,7 +126,7 @@ export class BackupCommand extends BaseCommand {
   }
 
   private async keepUp(repository: Repository, printer: Printer): Promise<void> {
-    const { keepUp } = await import('../operations/maintain.ts');
+    const { keepUp } = await import('../operations/keep-up.ts');
     const problem = await keepUp(repository);
     if (problem !== undefined) printer.note(`the packs of the repository could not be joined: ${problem}`);
   }

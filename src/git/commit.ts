@@ -83,14 +83,24 @@ export function commitTime(parent: number | undefined, now = Date.now()): number
  * up.
  */
 export async function committerIdentity({ gitDir }: Repository): Promise<Person> {
-  const setting = async (variable: string, name: string) =>
-    process.env[variable] ||
-    (await runGit({ gitDir, args: ['config', '--get', name], accept: [1] })).stdout.toString().trim();
-  const [name, email] = await Promise.all([
-    setting('GIT_COMMITTER_NAME', 'user.name'),
-    setting('GIT_COMMITTER_EMAIL', 'user.email'),
-  ]);
-  return { name: plain(name) || 'treekeeper', email: plain(email) || 'treekeeper@localhost' };
+  const { GIT_COMMITTER_NAME: name, GIT_COMMITTER_EMAIL: email } = process.env;
+  const settings = name && email ? new Map<string, string>() : await readIdentity(gitDir);
+  return {
+    name: plain(name || settings.get('user.name')?.trim() || '') || 'treekeeper',
+    email: plain(email || settings.get('user.email')?.trim() || '') || 'treekeeper@localhost',
+  };
+}
+
+/** git's settings of that, the last of each, as git itself takes them. */
+async function readIdentity(gitDir: string): Promise<ReadonlyMap<string, string>> {
+  const args = ['config', '--null', '--get-regexp', '^user\\.(name|email)$'];
+  const { stdout } = await runGit({ gitDir, args, accept: [1] });
+  const settings = new Map<string, string>();
+  for (const setting of stdout.toString().split('\0')) {
+    const [name = '', value = ''] = setting.split('\n', 2);
+    settings.set(name, value);
+  }
+  return settings;
 }
 
 function person(line = ''): Signed | undefined {

@@ -1,5 +1,3 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 import { pastLocks } from './lock-file.ts';
 import { hasGit, reasonIn, requireGit } from './process.ts';
@@ -43,19 +41,6 @@ export async function fsck(
     output = reasonOf(thrown);
   }
   return output.split('\n').filter((line) => line !== '' && !line.startsWith('notice: '));
-}
-
-export interface PackSize {
-  readonly packs: number;
-  readonly bytes: number;
-}
-
-/** How many packs there are, and how large they are together. */
-export async function measurePacks({ commonDir }: Repository): Promise<PackSize> {
-  const directory = join(commonDir, 'objects', 'pack');
-  const names = (await readdir(directory).catch(() => [])).filter((name) => name.endsWith('.pack'));
-  const sizes = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => undefined)));
-  return { packs: names.length, bytes: sizes.reduce((sum, found) => sum + (found?.size ?? 0), 0) };
 }
 
 /**

@@ -47,11 +47,13 @@ export async function commitChanges(
   tip: Moment | undefined,
   changes: readonly BranchChange[],
 ): Promise<Oid | undefined> {
-  const entries = new Map<string, TreeEntry>();
-  for (const entry of tip ? await reader.readTree(tip.commit.tree) : rootFiles(writer)) entries.set(entry.name, entry);
+  const [before, identity, own] = await Promise.all([
+    tip ? reader.readTree(tip.commit.tree) : rootFiles(writer),
+    committerIdentity(repository),
+    signersKey(repository, reader, tip),
+  ]);
+  const entries = new Map(before.map((entry) => [entry.name, entry]));
   const source = writer.over(reader);
-  const identity = await committerIdentity(repository);
-  const own = await signersKey(repository, reader, tip);
   let last = tip?.commit.committer.time;
   let parent = tip?.oid;
   let message = '';

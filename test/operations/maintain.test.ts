@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { measurePacks } from '../../src/git/upkeep.ts';
+import { measurePacks } from '../../src/git/pack-size.ts';
 import { backup } from '../../src/operations/backup.ts';
-import { keepUp, maintain } from '../../src/operations/maintain.ts';
+import { keepUp } from '../../src/operations/keep-up.ts';
+import { maintain } from '../../src/operations/maintain.ts';
 import { openForBackup } from '../../src/operations/open.ts';
 import { openDir } from '../../src/services/dir.ts';
 import { git } from '../git/temporary.ts';

@@ -1,9 +1,10 @@
 import { type AheadSource, readingAhead, siblingsAhead } from '../snapshot/ahead.ts';
 import { directoryMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { scanTree } from '../snapshot/tree.ts';
+import { HeldObjects } from './held-objects.ts';
 import { OidSet } from './oid-set.ts';
 import { openPackWriter, type PackWriter } from './pack-writer.ts';
-import type { ObjectReader, ObjectType } from './reader.ts';
+import type { ObjectReader } from './reader.ts';
 import type { Repository } from './repository.ts';
 import { readableSink } from './sink.ts';
 
@@ -12,8 +13,6 @@ export interface HoldingWriter extends PackWriter {
   /** Keeps of everything so far only what the trees need and the repository has not. Comes before `commit`. */
   settle(...trees: readonly Oid[]): Promise<void>;
 }
-
-const nothing = new Uint8Array();
 
 /** What is held until it is known what of it is new, in bytes. Above that the whole previous tree is looked through. */
 const mostHeld = 64 * 1024 * 1024;
@@ -25,28 +24,15 @@ const mostHeld = 64 * 1024 * 1024;
  * from one directory to another is written again: to find that out would cost more than it saves.
  */
 export function openHoldingWriter(repository: Repository, reader: ObjectReader, previous: Oid): HoldingWriter {
-  // Side by side rather than as objects, of which there would be one more for every node.
-  const types: ObjectType[] = [];
-  const contents: Uint8Array[] = [];
-  const oids: Oid[] = [];
-  let bytes = 0;
+  const held = new HeldObjects();
   let writer: PackWriter | undefined;
-  const holder = readableSink(undefined, (type, content, oid) => {
-    types.push(type);
-    // A copy, since a value is a slice of what the service answered, and would keep all of that alive.
-    contents.push(Uint8Array.from(content));
-    oids.push(oid);
-    bytes += content.length;
-  });
+  const holder = readableSink(undefined, (type, content, oid) => held.add(type, content, oid));
 
-  function write(known: OidSet, isNeeded: (oid: Oid) => boolean): PackWriter {
+  function write(known: OidSet, isNeeded: (id: Buffer) => boolean): PackWriter {
     const opened = openPackWriter(repository, known);
-    for (const [index, content] of contents.entries()) {
-      if (isNeeded(oids[index] ?? '')) opened[types[index] === 'tree' ? 'tree' : 'blob'](content);
-      // It has been copied, or is not needed.
-      contents[index] = nothing;
-    }
-    for (const list of [types, contents, oids]) list.length = 0;
+    held.drain((type, content, id) => {
+      if (isNeeded(id)) opened[type === 'tree' ? 'tree' : 'blob'](content);
+    });
     writer = opened;
     return opened;
   }
@@ -66,7 +52,7 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
 
     async drain() {
       if (writer) return writer.drain();
-      if (bytes <= mostHeld) return;
+      if (held.size <= mostHeld) return;
       const known = new OidSet();
       await collectOids(reader, previous, known);
       await write(known, () => true).drain();
@@ -80,7 +66,7 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
         present.add(previous);
         await collectMissing(readingAhead(holder.over(reader)), tree, previous, { missing, present });
       }
-      write(new OidSet(), (oid) => missing.has(oid));
+      write(new OidSet(), (id) => missing.hasBytes(id, 0));
     },
   };
 }

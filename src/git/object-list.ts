@@ -38,18 +38,25 @@ export function objectList(expected: number, first: Uint8Array): ObjectList {
  * directories only then touches a tenth of the file.
  */
 export function packList(list: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
-  const chunk = packChunk(Math.ceil(bytes.length * perhapsLarger));
+  const chunk = packChunk(Math.ceil(list.length * perhapsLarger));
   addObjects((type) => type !== 'blob');
   addObjects((type) => type === 'blob');
   return chunk.finish();
 
   function addObjects(isMeant: (type: ObjectType) => boolean): void {
-    for (let at = 0; at < bytes.length; ) {
-      const type = types[bytes.readUInt8(at)] ?? 'blob';
-      const start = at + headerSize;
-      at = start + bytes.readUInt32LE(at + 1);
-      if (isMeant(type)) chunk.add(type, bytes.subarray(start, at));
-    }
+    eachObject(list, (type, content) => {
+      if (isMeant(type)) chunk.add(type, content);
+    });
+  }
+}
+
+/** Visits the objects in a list. Their contents are parts of it. */
+export function eachObject(list: Uint8Array, visit: (type: ObjectType, content: Buffer) => void): void {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.length);
+  for (let at = 0; at < bytes.length; ) {
+    const type = types[bytes.readUInt8(at)] ?? 'blob';
+    const start = at + headerSize;
+    at = start + bytes.readUInt32LE(at + 1);
+    visit(type, bytes.subarray(start, at));
   }
 }

@@ -21,6 +21,12 @@ export class OidSet {
     return this.#words[this.#find()] !== 0;
   }
 
+  /** The same for an id as 20 bytes, `start` bytes into a buffer. */
+  hasBytes(bytes: Buffer, start: number): boolean {
+    bytes.copy(this.#scratch, 0, start, start + width * 4);
+    return this.#words[this.#find()] !== 0;
+  }
+
   /** Whether the id was not in the set before. */
   add(oid: Oid): boolean {
     this.#scratch.write(oid, 'hex');

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { reasonOf, TreekeeperError } from '../errors.ts';
@@ -13,11 +14,12 @@ export interface RemoteUrl {
   readonly isLocal: boolean;
 }
 
-/**
- * Names of hosts and users: never like an option, nothing that a shell or ssh could make something of. In brackets there may
- * be an address, or a host with its port.
- */
-const safeName = /^([A-Za-z0-9_][A-Za-z0-9._%+~-]*|\[[A-Za-z0-9:][A-Za-z0-9._:%-]*\])$/;
+/** A user: never like an option, nothing that a shell or ssh could make something of, and nothing that git takes for the host. */
+const safeUser = /^[A-Za-z0-9_][A-Za-z0-9._%+~-]*$/;
+
+/** A host likewise: a name, an address, or, in brackets, an address or a host with its port. Nothing in it is escaped. */
+const safeHost =
+  /^([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\]|\[[A-Za-z0-9_][A-Za-z0-9._-]*:[0-9]+\])$/;
 
 /** Whether a text names a repository that is not simply a path: a URL, or `user@host:path`. */
 export function isRemoteUrl(text: string): boolean {
@@ -57,8 +59,8 @@ function parseUrl(text: string): RemoteUrl {
       hint: 'leave it out; git asks its credential helpers, or give it as TREEKEEPER_GIT_TOKEN, or as tokenFile or tokenEnv of the remote',
     });
   }
-  const names = [url.hostname, decoded(url.username, text)].filter(Boolean);
-  if (url.hostname === '' || !names.every((name) => safeName.test(name)))
+  const user = decoded(url.username, text);
+  if (!safeHost.test(url.hostname) || (user !== '' && !safeUser.test(user)))
     throw refused(text, 'its host or user is no name');
   const path = decoded(url.pathname, text);
   if (/\/-/.test(path) || path.includes('::') || /\p{Cc}/u.test(path))
@@ -69,7 +71,7 @@ function parseUrl(text: string): RemoteUrl {
 
 function parseScpLike(text: string): RemoteUrl {
   const [, user = '', host = '', path = ''] = /^([^@]*)@(\[[^\]]*\]|[^:]*):(.*)$/s.exec(text) ?? [];
-  if (!safeName.test(user) || !safeName.test(host)) throw refused(text, 'its host or user is no name');
+  if (!safeUser.test(user) || !safeHost.test(host)) throw refused(text, 'its host or user is no name');
   if (path === '' || path.startsWith('-')) throw refused(text, 'its path looks like an option');
   return { protocol: 'ssh', text, isLocal: isLoopback(host) };
 }
@@ -110,7 +112,7 @@ function looksSecret(user: string): boolean {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
+  return host === 'localhost' || host === '[::1]' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function refused(text: string, reason: string, hint?: string): TreekeeperError {

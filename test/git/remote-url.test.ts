@@ -14,6 +14,9 @@ test.each([
   ['git://127.0.0.1/x.git', 'git', true],
   ['ssh://git@[::1]/x.git', 'ssh', true],
   ['git@[::1]:ops/config.git', 'ssh', true],
+  ['git@[git.example.org:2222]:ops/config.git', 'ssh', false],
+  ['git@127.0.0.1:ops/config.git', 'ssh', true],
+  ['git@127.example.org:ops/config.git', 'ssh', false],
 ])('%s', (text, protocol, isLocal) => {
   expect(parseRemoteUrl(text, '/')).toEqual({ protocol, text, isLocal });
 });
@@ -38,6 +41,10 @@ test.each([
   ['git@[::1]:--upload-pack=touch', /option/],
   ['git@[-l]:x', /host or user/],
   ['git@[:x]', /host or user/],
+  // git would go to the one in brackets, or behind the @
+  ['[git.example.org]@localhost:x', /host or user/],
+  ['ssh://[git.example.org]@localhost/x', /host or user/],
+  ['ssh://127.0.0.1%40git.example.org/x', /host or user/],
   ['--upload-pack=touch', /option|no directory/],
   ['https://user:hunter2@host/x', /password or token/],
   ['https://ghp_0123456789abcdef0123456789abcdef0123@host/x', /password or token/],

@@ -1,4 +1,5 @@
 import type { TreeBuilder } from '../snapshot/build.ts';
+import { startAlike } from '../snapshot/bytes.ts';
 import { type Child, type Own, writeDirectory } from '../snapshot/directory.ts';
 import type { Node } from '../snapshot/node.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
@@ -96,20 +97,9 @@ function isShort({ key }: Node): boolean {
   return key.length <= shortestLong;
 }
 
-/*
- * Both are called for every node. The searches and comparisons that Buffer has cost several times as much, for keys as short as
- * they are.
- */
-
+/** Called for every node: the searches that Buffer has cost several times as much, for keys as short as they are. */
 function lengthOfDirectory(key: Uint8Array): number {
   let length = key.length;
   while (length > 0 && key[length - 1] !== slash) length--;
   return length;
-}
-
-/** From the end, since keys that follow each other differ there. */
-function startAlike(a: Uint8Array, b: Uint8Array, length: number): boolean {
-  if (a.length < length) return false;
-  for (let at = length - 1; at >= 0; at--) if (a[at] !== b[at]) return false;
-  return true;
 }

@@ -1,3 +1,4 @@
+import { startAlike } from './bytes.ts';
 import { latin1 } from './paths.ts';
 
 /** A thing that has a key, and perhaps its name at hand: the key, one character a byte. */
@@ -6,7 +7,7 @@ export interface Keyed {
   readonly name?: string;
 }
 
-export function nameOf({ key, name }: Keyed): string {
+function nameOf({ key, name }: Keyed): string {
   return name ?? latin1(key);
 }
 
@@ -47,23 +48,25 @@ export function groupBySubtree<Item extends Keyed>(items: readonly Item[], most:
 
 /**
  * By the next segment of their names; the one that ends here stays with those below it where they are a group. `undefined`
- * where these are more than `most`. Of a million items each array is made once, in its size.
+ * where these are more than `most`. Of a million items each array is made once, in its size, and no name is made of a key that is
+ * in the same part as the one before.
  */
 function split<Item extends Keyed>({ start, items }: Group<Item>, most: number): Group<Item>[] | undefined {
-  const partOf = (item: Item) => {
-    const name = nameOf(item);
-    const end = name.indexOf('/', start.length);
-    return end < 0 ? `${name}/` : name.slice(0, end + 1);
-  };
   const places = new Map<string, number>();
   const counts: number[] = [];
-  /** Of each item, which part it is in: to look that up twice costs as much as the rest. */
+  /** Of each item, which part it is in. */
   const placeOf = new Uint32Array(items.length);
+  let before: Uint8Array = new Uint8Array();
+  let place = 0;
   for (const [index, item] of items.entries()) {
-    const start = partOf(item);
-    const place = places.get(start) ?? places.size;
-    if (place === most) return undefined;
-    places.set(start, place);
+    const { key } = item;
+    if (before.length === 0 || !startAlike(key, before, before.length)) {
+      const part = partOf(nameOf(item), start.length);
+      place = places.get(part) ?? places.size;
+      if (place === most) return undefined;
+      places.set(part, place);
+      before = Buffer.from(part, 'latin1');
+    }
     counts[place] = (counts[place] ?? 0) + 1;
     placeOf[index] = place;
   }
@@ -71,10 +74,16 @@ function split<Item extends Keyed>({ start, items }: Group<Item>, most: number):
   const [only] = starts;
   if (starts.length === 1 && only !== undefined) return [{ start: only, items }];
 
-  const parts = starts.map((start, place) => ({ start, items: new Array<Item>(counts[place] ?? 0), next: 0 }));
+  const parts = starts.map((part, index) => ({ start: part, items: new Array<Item>(counts[index] ?? 0), next: 0 }));
   for (const [index, item] of items.entries()) {
     const part = parts[placeOf[index] ?? 0];
     if (part) part.items[part.next++] = item;
   }
   return parts;
+}
+
+/** The part of a name that ends with the next slash, or, without one, with the slash that those below it have. */
+function partOf(name: string, start: number): string {
+  const end = name.indexOf('/', start);
+  return end < 0 ? `${name}/` : name.slice(0, end + 1);
 }

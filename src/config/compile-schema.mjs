@@ -5,6 +5,10 @@ import { Ajv } from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
 
 const schema = JSON.parse(readFileSync(new URL('treekeeper.schema.json', import.meta.url), 'utf8'));
+// Or it would be held to other lengths than it says.
+if (/"maxLength"|"minLength": *(?!1\b)/.test(JSON.stringify(schema)))
+  throw new Error('lengths are not counted in characters');
+
 const ajv = new Ajv({
   strict: true,
   verbose: true,

@@ -1,11 +1,11 @@
-/** What `git cat-file --batch` says to one request; without content it has no such object. */
+/** What `git cat-file` says to one request; without content it has no such object. */
 export interface BatchAnswer {
   readonly type: string;
   readonly content: Buffer | undefined;
 }
 
 /**
- * Takes the output of `cat-file --batch` apart: `<oid> <type> <size>\n<content>\n`, or `<oid> missing\n`. Chunks are
+ * Takes the output of `cat-file`, `--batch` or `--batch-command`, apart: `<oid> <type> <size>\n<content>\n`, or `<oid> missing\n`. Chunks are
  * joined only once an object is complete, so that a large one is not copied again for each of its pieces.
  */
 export function batchParser(onAnswer: (answer: BatchAnswer) => void): (chunk: Buffer) => void {

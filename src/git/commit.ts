@@ -91,14 +91,14 @@ export async function committerIdentity({ gitDir }: Repository): Promise<Person>
   };
 }
 
-/** git's settings of that, the last of each, as git itself takes them. */
+/** The user that git is set to, by setting; of several values the last one counts, as to git. */
 async function readIdentity(gitDir: string): Promise<ReadonlyMap<string, string>> {
   const args = ['config', '--null', '--get-regexp', '^user\\.(name|email)$'];
   const { stdout } = await runGit({ gitDir, args, accept: [1] });
   const settings = new Map<string, string>();
   for (const setting of stdout.toString().split('\0')) {
-    const [name = '', value = ''] = setting.split('\n', 2);
-    settings.set(name, value);
+    const end = setting.indexOf('\n');
+    settings.set(setting.slice(0, end), setting.slice(end + 1));
   }
   return settings;
 }

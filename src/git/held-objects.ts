@@ -10,7 +10,7 @@ const [firstList, laterLists] = [64 * 1024, 1024 * 1024];
 /** Objects in the order in which they came, side by side: with memory of its own for each, small ones take twice as much. */
 export class HeldObjects {
   #lists: ObjectList[] = [];
-  #ids = Buffer.allocUnsafeSlow(1024 * idSize);
+  #ids = newIds();
   #count = 0;
   #size = 0;
 
@@ -29,15 +29,22 @@ export class HeldObjects {
     list.add(type, content);
     this.#size += content.length;
 
-    if (this.#count * idSize === this.#ids.length) this.#ids = Buffer.concat([this.#ids, this.#ids]);
+    if (this.#count * idSize === this.#ids.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * this.#ids.length);
+      this.#ids.copy(larger);
+      this.#ids = larger;
+    }
     this.#ids.write(oid, this.#count * idSize, 'hex');
     this.#count += 1;
   }
 
-  /** Gives all of them away, in the order in which they came, and lets go of them on the way. */
-  drain(take: (type: ObjectType, content: Buffer, id: Buffer) => void): void {
+  /**
+   * Gives all of them away, in the order in which they came, and lets go of them on the way. `content` and `id` are parts of
+   * its memory.
+   */
+  giveAway(take: (type: ObjectType, content: Buffer, id: Buffer) => void): void {
     const [lists, ids] = [this.#lists, this.#ids];
-    [this.#lists, this.#count, this.#size] = [[], 0, 0];
+    [this.#lists, this.#ids, this.#count, this.#size] = [[], newIds(), 0, 0];
     let at = 0;
     for (let list = lists.shift(); list; list = lists.shift()) {
       eachObject(list.finish(), (type, content) => {
@@ -46,4 +53,8 @@ export class HeldObjects {
       });
     }
   }
+}
+
+function newIds(): Buffer {
+  return Buffer.allocUnsafeSlow(1024 * idSize);
 }

@@ -30,7 +30,7 @@ export function openHoldingWriter(repository: Repository, reader: ObjectReader, 
 
   function write(known: OidSet, isNeeded: (id: Buffer) => boolean): PackWriter {
     const opened = openPackWriter(repository, known);
-    held.drain((type, content, id) => {
+    held.giveAway((type, content, id) => {
       if (isNeeded(id)) opened[type === 'tree' ? 'tree' : 'blob'](content);
     });
     writer = opened;

@@ -2,7 +2,7 @@ import { TreekeeperError } from '../errors.ts';
 import type { Oid } from '../snapshot/objects.ts';
 import { decodeTree } from '../snapshot/tree.ts';
 import { type BatchAnswer, batchParser } from './batch-parser.ts';
-import { gitFailure, leanConfig, reasonIn, runGit, spawnGit } from './process.ts';
+import { gitFailure, isGitSince, leanConfig, reasonIn, runGit, spawnGit } from './process.ts';
 import { contentOf, damagedObject, prove } from './prove.ts';
 import type { GitObject, ObjectReader } from './reader.ts';
 import { listRefs, readRef } from './refs.ts';
@@ -24,10 +24,10 @@ interface Session {
   readonly requests: (Request | undefined)[];
 }
 
-/** The first git that can be told when to write what it has so far. */
-export const sinceCommands = [2, 36] as const;
-
-/** How git is asked: `batch` writes every answer in three pieces at once, and whoever reads them is woken up as often. */
+/**
+ * How git is asked. With `batch` it writes every answer in three pieces at once, and whoever reads them is woken up as often;
+ * with `batch-command` it gathers them until it is told that nothing more is asked for now.
+ */
 const dialects = {
   batch: { args: ['--batch'], ask: (oids: readonly Oid[]) => oids.map((oid) => `${oid}\n`).join('') },
   'batch-command': {
@@ -35,6 +35,14 @@ const dialects = {
     ask: (oids: readonly Oid[]) => `${oids.map((oid) => `contents ${oid}\n`).join('')}flush\n`,
   },
 } as const;
+
+/** The first git that knows `batch-command`. */
+const sinceCommands = [2, 36] as const;
+
+/** How the git that is at hand is asked best. */
+export async function bestDialect(): Promise<keyof typeof dialects> {
+  return (await isGitSince(sinceCommands)) ? 'batch-command' : 'batch';
+}
 
 /**
  * Reads with git's own `cat-file`: one process for as long as the reader lives, requests in flight without limit.
@@ -85,7 +93,7 @@ export function openNativeReader(repository: Repository, dialect: keyof typeof d
       send();
       if (!culprit) return;
 
-      // git exits so of an object that it cannot read, and it answers in order: it was the first one without an answer
+      // git exits so of an object that it cannot read, having written what it had, in order: it was the first without an answer
       if (status === 128) culprit.reject(damagedObject(culprit.oid, reasonIn(complaint) ?? 'git cannot read it'));
       else culprit.reject(gitFailure(['cat-file'], status ?? 0, complaint || `it was killed (${killer})`));
     });

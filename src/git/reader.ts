@@ -10,7 +10,7 @@ export interface GitObject {
 
 /**
  * Read access to the names and objects of a repository. There are two implementations, git's own
- * `cat-file --batch` and isomorphic-git (for machines without a git binary); walks, history and diffs are written
+ * `cat-file` and isomorphic-git (for machines without a git binary); walks, history and diffs are written
  * once, over this interface.
  */
 export interface ObjectReader extends ObjectSource, AsyncDisposable {

@@ -45,20 +45,28 @@ export interface KeptValues {
   keep(step: Step, value: Uint8Array): void;
 }
 
-/** Keeps the values of so many steps where all of them together are small, and none of them else. */
+/** Keeps values of so many steps where all that are to be kept are small together, and none of them else. */
 export function keepValues(steps: number): KeptValues {
   const values = new Map<Step, Uint8Array>();
-  let kept = steps * overhead;
+  let kept = steps * overhead > mostKept ? Number.POSITIVE_INFINITY : 0;
 
   return {
     of: (step) => values.get(step),
     keep(step, value) {
-      kept += value.length;
-      if (kept <= mostKept) values.set(step, value);
+      kept += value.length + overhead;
+      if (kept <= mostKept) values.set(step, ofItsOwn(value));
       // To clear a Map that is empty makes it a new table each time.
       else if (values.size > 0) values.clear();
     },
   };
+}
+
+/** What is read comes in pieces of this size, which values that came together share. */
+const piece = 64 * 1024;
+
+/** Without what is beside it in memory, where that is much: a small value behind a large one may be a part of its memory. */
+function ofItsOwn(value: Uint8Array): Uint8Array {
+  return value.buffer.byteLength > value.length + piece ? Uint8Array.from(value) : value;
 }
 
 function secretOf(store: string, decryptor: Decryptor | undefined): Decryptor {

@@ -69,6 +69,10 @@ describe('whom commits are by', () => {
     git(repository.gitDir, ['config', 'user.name', 'Ops <x>']);
     expect(await committerIdentity(repository)).toEqual({ name: 'Ops x', email: 'treekeeper@localhost' });
 
+    git(repository.gitDir, ['config', '--add', 'user.name', 'Ops\n  (night)']);
+    git(repository.gitDir, ['config', 'user.email', 'ops@example.org']);
+    expect(await committerIdentity(repository)).toEqual({ name: 'Ops  (night)', email: 'ops@example.org' });
+
     vi.stubEnv('GIT_COMMITTER_NAME', 'Zoë');
     vi.stubEnv('GIT_COMMITTER_EMAIL', 'zoe@example.org');
     expect(await committerIdentity(repository)).toEqual(author);

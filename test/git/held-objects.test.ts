@@ -20,14 +20,27 @@ test('what is held comes back, each with its type and id, in order and once', ()
       expect(held.size).toBe(parts.reduce((sum, [, length]) => sum + length, 0));
 
       const got: typeof put = [];
-      held.drain((type, content, id) => {
+      held.giveAway((type, content, id) => {
         expect(objectId(type, content)).toBe(id.toString('hex'));
         got.push({ type, oid: id.toString('hex') });
       });
       expect(got).toEqual(put);
-      held.drain(() => expect.unreachable());
+      held.giveAway(() => expect.unreachable());
       expect(held.size).toBe(0);
     }),
     { numRuns: 50 },
   );
+});
+
+test('thousands of small ones keep their ids', () => {
+  const held = new HeldObjects();
+  const oids = Array.from({ length: 5_000 }, (_, number) => {
+    const content = Buffer.from(`${number}`);
+    const oid = objectId('blob', content);
+    held.add('blob', content, oid);
+    return oid;
+  });
+  const got: string[] = [];
+  held.giveAway((_type, _content, id) => got.push(id.toString('hex')));
+  expect(got).toEqual(oids);
 });

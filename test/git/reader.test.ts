@@ -1,6 +1,6 @@
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { openNativeReader } from '../../src/git/native-reader.ts';
 import { objectId } from '../../src/git/pack.ts';
 import type { ObjectReader } from '../../src/git/reader.ts';
@@ -152,6 +152,19 @@ describe.each([
     expect([before.status, after.status]).toEqual(['fulfilled', 'fulfilled']);
   });
 
+  test('so does a damaged tree among others, which are answered later than asked for', async () => {
+    const { path } = makeRepository();
+    const [one = '', damaged = '', other = ''] = [1, 2, 3].map((number) =>
+      git(path, ['mktree'], `100644 blob ${git(path, ['hash-object', '-w', '--stdin'], `tree ${number}`)}\tname\n`),
+    );
+    const file = join(path, 'objects', damaged.slice(0, 2), damaged.slice(2));
+    flip(file, readFileSync(file).length - 6);
+    await using reader = await open(path);
+    const results = await Promise.allSettled([one, damaged, other].map(reader.readTree));
+    expect(results[1]).toMatchObject({ status: 'rejected', reason: { code: 'integrity' } });
+    expect([results[0], results[2]]).toMatchObject([{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+  });
+
   test('a damaged pack gives no wrong byte', async () => {
     const { path, blobs } = makeRepository();
     const [pack = ''] = readdirSync(join(path, 'objects/pack')).filter((name) => name.endsWith('.pack'));
@@ -166,6 +179,33 @@ describe.each([
       else expect(result.reason).toMatchObject({ code: 'integrity' });
     }
   });
+});
+
+test('a git that does not know the newest way to be asked is asked in an older one', async () => {
+  const { path, first } = makeRepository();
+  const directory = temporaryDirectory();
+  mkdirSync(directory, { recursive: true });
+  const old = `#!/bin/sh
+for word; do
+  case $word in
+    version) echo git version 2.35.1; exit ;;
+    --batch-command) echo "error: unknown option" >&2; exit 129 ;;
+  esac
+done
+PATH='${process.env['PATH']}' exec git "$@"
+`;
+  writeFileSync(join(directory, 'git'), old, { mode: 0o755 });
+  vi.stubEnv('PATH', directory);
+  // What is known of git is known for a whole process.
+  vi.resetModules();
+  const { openReader } = await import('../../src/git/open-reader.ts');
+  try {
+    await using reader = await openReader(await openRepository(path));
+    expect(await reader.read(first)).toMatchObject({ type: 'commit' });
+  } finally {
+    vi.unstubAllEnvs();
+    vi.resetModules();
+  }
 });
 
 /** Two contents whose ids begin with the same four digits. */

@@ -52,3 +52,14 @@ test('many keys that differ in little are told apart, and one that is not there 
   for (const name of ['/wide/n20000', '/wide/n', '', '/wide/n0 '])
     expect(nodes.find(Buffer.from(name))).toBeUndefined();
 });
+
+test('a node that was asked for stays at its key, and takes the place of a parent that was not', () => {
+  const nodes = new WantedNodes();
+  const at = (name: string, attributes?: string): Entry => ({ key: Buffer.from(name), value: null, attributes });
+  expect(nodes.add(Buffer.from('/a'), at('/a'), true)).toBe(true);
+  expect(nodes.add(Buffer.from('/a'), at('/a', '1'.repeat(40)), false)).toBe(true);
+  expect(nodes.add(Buffer.from('/a'), at('/a', '2'.repeat(40)), false)).toBe(false);
+  expect(nodes.steps.map(({ name, onlyParent, entry }) => [name, onlyParent, entry.attributes])).toEqual([
+    ['/a', false, '1'.repeat(40)],
+  ]);
+});

@@ -13,19 +13,20 @@ import { followWorkTree } from '../git/work-tree.ts';
 import type { Identity, Service, Unreadable } from '../services/service.ts';
 import type { Change } from '../snapshot/diff.ts';
 import { layouts } from '../snapshot/layout.ts';
-import type { Counts, SnapshotReport } from '../snapshot/message.ts';
+import type { SnapshotReport } from '../snapshot/message.ts';
 import type { ObjectSink, Oid } from '../snapshot/objects.ts';
 import type { Snapshot } from '../snapshot/walk.ts';
 import { readAllowed, writeAllowed } from './allowed.ts';
 import { commitChanges, contended, mostTries, readTip } from './commit-store.ts';
-import { type Encryption, openEncryption } from './encryption.ts';
+import type { Encryption, openEncryption } from './encryption.ts';
 import { type Guard, guardIdentity, guardRemoval, guardRevision, type Origin, originOf } from './guards.ts';
 import type { Moment } from './history.ts';
 import { noteRun } from './last-run.ts';
 import { compareWithLast, type LastSnapshot, lastSnapshot } from './last-snapshot.ts';
 import { type Policy, type ReadResult, withRestarts } from './read.ts';
+import { reportOn } from './report-on.ts';
 import { resealSnapshot, stepsTo } from './reseal.ts';
-import { openSealer, type Resealed, type Sealer } from './seal.ts';
+import type { Resealed, Sealer } from './seal.ts';
 import { readSeen, type Seen, writeSeen } from './seen.ts';
 import { type Taken, takeSnapshot } from './take.ts';
 
@@ -105,7 +106,7 @@ async function attempt(
   await using reader = await openReader(repository);
   // Where it is known by which rules values are encrypted, whoever cannot be encrypted to is told before anything is read.
   const encryption =
-    policy.encrypt && (await openEncryption(repository, reader, await readTip(reader, repository), source));
+    policy.encrypt && (await loadEncryption(repository, reader, await readTip(reader, repository), source));
   const preparing = prepare(repository, reader, source, options, locking, encryption);
   try {
     const destination = preparing.then(({ sink, last, seen, writer, sealer }) => ({
@@ -179,20 +180,27 @@ async function prepare(
   const previous = last?.snapshot;
   const encryption = given ?? (await inheritedEncryption(repository, reader, tip, source, previous));
   const isSecret = encryption && (encryption.rules.length > 0 || previous?.manifest.encrypt);
-  const sealerFor = (sink: ObjectSink) =>
-    isSecret ? openSealer({ repository, store, encryption, sink, previous, decryptor }) : undefined;
+  const sealerFor = async (sink: ObjectSink) => {
+    if (!isSecret) return undefined;
+    const { openSealer } = await import('./seal.ts');
+    return openSealer({ repository, store, encryption, sink, previous, decryptor });
+  };
   const base = { tip, last, seen, identity, origins, encryption, settle: async () => {} };
   if (dryRun) {
     const sink = hashSink(new OidSet());
-    return { ...base, sink, sealer: sealerFor(sink), writer: undefined };
+    return { ...base, sink, sealer: await sealerFor(sink), writer: undefined };
   }
   if (last) {
     const writer = openHoldingWriter(repository, reader, last.snapshot.tree);
-    return { ...base, sink: writer, sealer: sealerFor(writer), writer, settle: writer.settle };
+    return { ...base, sink: writer, sealer: await sealerFor(writer), writer, settle: writer.settle };
   }
   const writer = openPackWriter(repository, new OidSet());
-  return { ...base, sink: writer, sealer: sealerFor(writer), writer };
+  return { ...base, sink: writer, sealer: await sealerFor(writer), writer };
 }
+
+/** Most stores hide nothing, and need nothing that does. */
+const loadEncryption: typeof openEncryption = async (...input) =>
+  (await import('./encryption.ts')).openEncryption(...input);
 
 /** A store that has encrypted values keeps its rules, so that a host without a configuration puts nothing in clear. */
 async function inheritedEncryption(
@@ -203,7 +211,7 @@ async function inheritedEncryption(
   previous: Snapshot | undefined,
 ): Promise<Encryption | undefined> {
   const { encrypt } = previous?.manifest ?? {};
-  return encrypt && openEncryption(repository, reader, tip, { ...source, policy: { ...source.policy, encrypt } });
+  return encrypt && loadEncryption(repository, reader, tip, { ...source, policy: { ...source.policy, encrypt } });
 }
 
 /** Commits what was taken, if it is anything new, on top of whatever the branch has become meanwhile. */
@@ -272,26 +280,3 @@ async function commitTaken(
 }
 
 const none: ReadonlySet<Guard> = new Set();
-
-function reportOn(
-  { store, service, archive }: BackupSource,
-  identity: Identity,
-  { nodes, result }: Taken,
-  counts: Counts,
-): SnapshotReport {
-  const { consistency, window, revision, skipped, unreadable, hidden } = result;
-  return {
-    ...counts,
-    store,
-    service: identity.version === undefined ? service.traits.kind : `${service.traits.kind} ${identity.version}`,
-    source: identity.source,
-    identity: identity.cluster,
-    imported: archive?.name,
-    revision,
-    consistency: window === undefined ? consistency : `${consistency} (${window})`,
-    unreadable: unreadable.length,
-    hidden,
-    skipped,
-    nodes,
-  };
-}

@@ -14,7 +14,7 @@ import {
 } from '../snapshot/objects.ts';
 import { encodeTree } from '../snapshot/tree.ts';
 import { type Moment, readMoment } from './history.ts';
-import { keysName, repositoryKeys } from './public-keys.ts';
+import { keysName, repositoryKeys } from './kept-keys.ts';
 import { gitAttributes, repositoryReadme } from './root-files.ts';
 
 /** One change of a branch: a store's new tree, or only the files that every repository has. */

@@ -20,6 +20,15 @@ const mostKept = 64 * 1024 * 1024;
 /** What holding one takes beside its bytes. */
 const overhead = 256;
 
+/** A value of a live service was read, and too much was kept already to keep it too. */
+export class NotKept extends TreekeeperError {
+  constructor() {
+    super('failed', 'a value of the service was too much to keep for comparing', {
+      hint: 'compare one subtree at a time, or make a snapshot and compare that',
+    });
+  }
+}
+
 /** Opens the contents of a snapshot. */
 export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store'>, decryptor?: Decryptor): Contents {
   const attributes = new Map<Oid, Attributes>();

@@ -5,12 +5,9 @@ import { isServiceUrl } from '../services/address.ts';
 import { type Change, diffSnapshots } from '../snapshot/diff.ts';
 import type { Attributes } from '../snapshot/node.ts';
 import { type Entry, openSnapshot, type Snapshot } from '../snapshot/walk.ts';
-import type { BackupSource } from './backup.ts';
-import type { Comparing } from './compare-sealed.ts';
-import { connect, type Surroundings } from './connect.ts';
-import { openContents } from './contents.ts';
+import type { Surroundings } from './connect.ts';
+import { NotKept, openContents } from './contents.ts';
 import { type Moment, readMoment, type StoreMoment } from './history.ts';
-import { liveSnapshot, NotKept } from './live.ts';
 import type { OpenRepository } from './open.ts';
 import type { PlanOptions } from './plan-restore.ts';
 import { withoutResealed } from './resealed.ts';
@@ -67,7 +64,10 @@ export async function compare(
     ...(await locate(reader, repository, name, of ?? (await storeBeside(opened, name, beside)))),
     source: undefined,
   });
-  const read = (name: string, like?: Snapshot) => readLive(name, like, surroundings, { ...options, repository });
+  const read = async (name: string, like?: Snapshot) => {
+    const { readLive } = await import('./compare-live.ts');
+    return readLive(name, like, surroundings, { ...options, repository });
+  };
 
   const stored = before === undefined || isLive(before) ? undefined : await find(before);
   if (after === undefined && (before === undefined || before === stored?.snapshot.store)) {
@@ -130,24 +130,6 @@ async function listChanges(
   const changes: Change[] = [];
   await diffSnapshots(before, after, (change) => changes.push(change), key);
   return before && after && decryptor ? withoutResealed(changes, before, after, decryptor) : changes;
-}
-
-async function readLive(
-  name: string,
-  like: Snapshot | undefined,
-  surroundings: Surroundings,
-  options: PlanOptions & Pick<Comparing, 'repository'>,
-): Promise<Compared> {
-  const source: BackupSource = await connect(name, surroundings);
-  await using service = source.service;
-  // What the store leaves out on purpose is no difference.
-  const { include, exclude, ephemeral, encrypt } = like?.manifest ?? { ...source.policy, encrypt: undefined };
-  const snapshot = await liveSnapshot(
-    { store: source.store, service, policy: { include, exclude, ephemeral, encrypt } },
-    like,
-    { ...options, decryptor: surroundings.decryptor },
-  );
-  return { snapshot, moment: undefined, source: name };
 }
 
 /** That a value changed can be told without the value. */

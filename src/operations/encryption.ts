@@ -10,8 +10,9 @@ import type { Repository } from '../git/repository.ts';
 import type { EncryptRule } from '../snapshot/manifest.ts';
 import type { BackupSource } from './backup.ts';
 import type { Moment } from './history.ts';
+import { repositoryKeys } from './kept-keys.ts';
 import { readProven, writeProven } from './proven.ts';
-import { findRecipients, type KeyPlaces, readKeyFiles, repositoryKeys } from './public-keys.ts';
+import { findRecipients, type KeyPlaces, readKeyFiles } from './public-keys.ts';
 import { compileRules, type RuleSource } from './rules.ts';
 
 /** How the values of some nodes are encrypted. */

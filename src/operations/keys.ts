@@ -11,8 +11,8 @@ import { sameBytes } from '../snapshot/bytes.ts';
 import { openSnapshot } from '../snapshot/walk.ts';
 import { type BranchChange, commitChanges, contended, readTip } from './commit-store.ts';
 import { type Moment, storeTrees } from './history.ts';
+import { repositoryKeys } from './kept-keys.ts';
 import type { OpenRepository } from './open.ts';
-import { repositoryKeys } from './public-keys.ts';
 import { listStores } from './revision.ts';
 
 /** A public key as it can be shown. */

@@ -5,21 +5,13 @@ import type { ObjectSource, Oid } from '../snapshot/objects.ts';
 import type { Snapshot } from '../snapshot/walk.ts';
 import type { BackupSource } from './backup.ts';
 import { type Comparing, openComparer } from './compare-sealed.ts';
+import { NotKept } from './contents.ts';
 import type { PlanOptions } from './plan-restore.ts';
 import { withRestarts } from './read.ts';
 import { takeSnapshot } from './take.ts';
 
 /** How many bytes of values that a stored snapshot does not have are kept for showing them. */
 const mostKept = 256 * 1024 * 1024;
-
-/** A value of a live service was read, and too much was kept already to keep it too. */
-export class NotKept extends TreekeeperError {
-  constructor() {
-    super('failed', 'a value of the service was too much to keep for comparing', {
-      hint: 'compare one subtree at a time, or make a snapshot and compare that',
-    });
-  }
-}
 
 /** For a service that is compared with nothing that is stored: what was not kept is nowhere else. */
 const nowhere: ObjectSource = {

@@ -7,7 +7,7 @@ import { decodeTrailers } from '../snapshot/message.ts';
 import { directoryMode, fileMode, type Oid, type TreeEntry } from '../snapshot/objects.ts';
 import { decodeTree, encodeTree } from '../snapshot/tree.ts';
 import { readMoment, storeTrees } from './history.ts';
-import { keysName } from './public-keys.ts';
+import { keysName } from './kept-keys.ts';
 
 /** What is known of a remote's branch. */
 export interface RemoteState {

@@ -60,7 +60,8 @@ function split<Item extends Keyed>({ start, items }: Group<Item>, most: number):
   let place = 0;
   for (const [index, item] of items.entries()) {
     const { key } = item;
-    if (before.length === 0 || !startAlike(key, before, before.length)) {
+    // The part of a node that stands for the whole group says nothing of those below it.
+    if (before.length <= start.length || !startAlike(key, before, before.length)) {
       const part = partOf(nameOf(item), start.length);
       place = places.get(part) ?? places.size;
       if (place === most) return undefined;

@@ -32,6 +32,16 @@ test('a node is with those below it, in whatever order they come', () => {
   ]);
 });
 
+test('what is told together is what cannot be told apart in as many groups', () => {
+  const names = ['/app', '/app/db', '/app/db/pool', '/app/s0', '/app/s0/1', '/app/s0/2', '/app/s1', '/app/s1/1'];
+  expect(groups(names, 4)).toEqual([
+    ['/app', 1],
+    ['/app/db', 2],
+    ['/app/s0', 3],
+    ['/app/s1', 2],
+  ]);
+});
+
 test('every thing is in one group, below the key of that', () => {
   const name = fc.array(fc.constantFrom('', 'a', 'b', 'ab', '\xe9'), { maxLength: 4 }).map((parts) => parts.join('/'));
   fc.assert(

@@ -74,6 +74,14 @@ export async function exportFromGpg(fingerprint: string): Promise<Uint8Array> {
   });
 }
 
+/** The same for whoever looks in other places too: `undefined` where gpg is not there or has no such key. */
+export async function findInGpg(fingerprint: string): Promise<Uint8Array | undefined> {
+  return exportFromGpg(fingerprint).catch((thrown: unknown) => {
+    if (thrown instanceof TreekeeperError) return undefined;
+    throw thrown;
+  });
+}
+
 async function runGpg(args: readonly string[], input: Uint8Array | undefined): Promise<Answer> {
   const child = spawn('gpg', ['--batch', '--no-tty', '--no-verbose', '--status-fd', '3', ...args], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],

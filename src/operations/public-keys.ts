@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { exportFromGpg } from '../ciphers/gpg.ts';
+import { findInGpg } from '../ciphers/gpg.ts';
 import { armor, fingerprintOf, openRecipients, type ProvenRecipients, readKeys } from '../ciphers/recipients.ts';
 import { reasonOf, TreekeeperError } from '../errors.ts';
 
@@ -36,15 +36,8 @@ export async function findRecipients(
     for (const key of await readKeys(file)) given.set(fingerprintOf(key), Buffer.from(armor(key)));
   const found: Uint8Array[] = [];
   for (const fingerprint of fingerprints) {
-    const key =
-      given.get(fingerprint) ?? kept.get(fingerprint) ?? (await exportFromGpg(fingerprint).catch(unlessUnknown));
+    const key = given.get(fingerprint) ?? kept.get(fingerprint) ?? (await findInGpg(fingerprint));
     if (key) found.push(key);
   }
   return openRecipients(found, fingerprints, { passphrase });
-}
-
-/** That a key is nowhere is told by whoever looks through all that was found. */
-function unlessUnknown(thrown: unknown): undefined {
-  if (thrown instanceof TreekeeperError) return undefined;
-  throw thrown;
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { exportFromGpg } from '../ciphers/gpg.ts';
+import { findInGpg } from '../ciphers/gpg.ts';
 import { type PublicKey, readKeys } from '../ciphers/recipients.ts';
 import { verifySignature } from '../ciphers/verify.ts';
 import { reasonOf, TreekeeperError } from '../errors.ts';
@@ -35,7 +35,7 @@ async function findKeys(
   kept: ReadonlyMap<string, Uint8Array>,
 ): Promise<readonly PublicKey[]> {
   const files = await Promise.all(keyFiles.map(readKeyFile));
-  const exported = await Promise.all(signers.map((signer) => exportFromGpg(signer).catch(unlessUnknown)));
+  const exported = await Promise.all(signers.map(findInGpg));
   const found = [...files, ...signers.map((signer) => kept.get(signer)), ...exported];
   const keys = await Promise.all(found.map(async (file) => (file ? readKeys(file) : [])));
   return keys.flat().filter((key) => signers.includes(key.getFingerprint().toUpperCase()));
@@ -45,10 +45,4 @@ async function readKeyFile(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: unknown) => {
     throw new TreekeeperError('usage', `cannot read the key file ${path}: ${reasonOf(cause)}`, { cause });
   });
-}
-
-/** gpg is one place of several: that it is not there, or has no such key, is no error. */
-function unlessUnknown(thrown: unknown): undefined {
-  if (thrown instanceof TreekeeperError) return undefined;
-  throw thrown;
 }

@@ -5,8 +5,9 @@ export interface BatchAnswer {
 }
 
 /**
- * Takes the output of `cat-file`, `--batch` or `--batch-command`, apart: `<oid> <type> <size>\n<content>\n`, or `<oid> missing\n`. Chunks are
- * joined only once an object is complete, so that a large one is not copied again for each of its pieces.
+ * Takes the output of `cat-file`, `--batch` or `--batch-command`, apart: `<oid> <type> <size>\n<content>\n`, or
+ * `<oid> missing\n`. Chunks are joined only once an object is complete, so that a large one is not copied again for each of its
+ * pieces.
  */
 export function batchParser(onAnswer: (answer: BatchAnswer) => void): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];

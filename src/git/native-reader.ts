@@ -50,7 +50,7 @@ export async function bestDialect(): Promise<keyof typeof dialects> {
  */
 export function openNativeReader(repository: Repository, dialect: keyof typeof dialects): ObjectReader {
   const { gitDir } = repository;
-  const { ask, ...git } = dialects[dialect];
+  const { args, ask } = dialects[dialect];
   let session: Session | undefined;
   let unsent: Request[] = [];
   let closed = false;
@@ -67,7 +67,7 @@ export function openNativeReader(repository: Repository, dialect: keyof typeof d
 
   function start(): Session {
     const started: Session = {
-      child: spawnGit({ gitDir, args: ['cat-file', ...git.args], config: leanConfig }),
+      child: spawnGit({ gitDir, args: ['cat-file', ...args], config: leanConfig }),
       requests: [],
     };
     const { child } = started;
@@ -119,9 +119,12 @@ export function openNativeReader(repository: Repository, dialect: keyof typeof d
     },
 
     async ancestors(oid, most) {
-      const args = ['rev-list', '--first-parent', `--max-count=${most}`, oid];
       // where something is missing, to read one after another tells what
-      const { stdout } = await runGit({ gitDir, args, accept: [128] });
+      const { stdout } = await runGit({
+        gitDir,
+        args: ['rev-list', '--first-parent', `--max-count=${most}`, oid],
+        accept: [128],
+      });
       return stdout.toString().split('\n').filter(Boolean);
     },
 

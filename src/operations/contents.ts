@@ -9,7 +9,8 @@ import type { Entry, Snapshot } from '../snapshot/walk.ts';
 /** The values and attributes of a snapshot's entries, each proven against its id. */
 export interface Contents {
   value(entry: Entry): Promise<Uint8Array | null>;
-  attributes(entry: Entry): Promise<Attributes | undefined>;
+  /** Without waiting where there are none, as most nodes have. */
+  attributes(entry: Entry): Promise<Attributes> | undefined;
 }
 
 /**
@@ -39,13 +40,14 @@ export function openContents({ source, store }: Pick<Snapshot, 'source' | 'store
       return value.encrypted ? await secretOf(store, decryptor).decrypt(key, content) : content;
     },
 
-    async attributes({ attributes: oid }) {
-      if (oid === undefined) return undefined;
-      const known = attributes.get(oid) ?? (await readAttributes(source, oid, store));
-      attributes.set(oid, known);
-      return known;
-    },
+    attributes: ({ attributes: oid }) => (oid === undefined ? undefined : attributesAt(oid)),
   };
+
+  async function attributesAt(oid: Oid): Promise<Attributes> {
+    const known = attributes.get(oid) ?? (await readAttributes(source, oid, store));
+    attributes.set(oid, known);
+    return known;
+  }
 }
 
 /** Values that were read for a look at them, for a second one. */

@@ -75,7 +75,7 @@ export async function judgeMissing(
   kept: KeptValues,
 ): Promise<void> {
   const { key, entry } = step;
-  const attributes = entry.attributes === undefined ? undefined : await contents.attributes(entry);
+  const attributes = await contents.attributes(entry);
   if (attributes?.['ephemeral'] !== undefined && !persistEphemeral) return settle(step, 'skipped', 'ephemeral');
   const value = await contents.value(entry);
   const refusal = service.refuse(nodeOf(key, value, attributes));
@@ -107,7 +107,7 @@ export async function judgeAll(
 export function nodesOf(contents: Contents, kept: KeptValues): RestorePlan['nodeOf'] {
   return async (step) => {
     const { key, entry } = step;
-    const attributes = entry.attributes === undefined ? undefined : await contents.attributes(entry);
+    const attributes = await contents.attributes(entry);
     return nodeOf(key, kept.of(step) ?? (await contents.value(entry)), attributes);
   };
 }

@@ -85,7 +85,7 @@ export class WantedNodes {
   }
 
   find(key: Uint8Array): Wanted | undefined {
-    return this.#steps[(this.#table[this.#slotOf(key)] ?? 0) - 1];
+    return this.#stepAt(this.#slotOf(key));
   }
 
   /** In the place of the node at that key, if there is one. The key is copied. */
@@ -96,10 +96,14 @@ export class WantedNodes {
   /** The same, but where a node that was asked for is at that key already, which stays. Answers whether it was put. */
   add(key: Uint8Array, entry: Entry, onlyParent: boolean): boolean {
     const slot = this.#slotOf(key);
-    const there = this.#steps[(this.#table[slot] ?? 0) - 1];
+    const there = this.#stepAt(slot);
     if (there && !there.onlyParent) return false;
     this.#putAt(slot, key, entry, onlyParent);
     return true;
+  }
+
+  #stepAt(slot: number): Wanted | undefined {
+    return this.#steps[(this.#table[slot] ?? 0) - 1];
   }
 
   #putAt(slot: number, key: Uint8Array, entry: Entry, onlyParent: boolean): void {

@@ -104,12 +104,12 @@ async function decode(entries: readonly TreeEntry[], source: TreeSource, where: 
   await collect(entries, [], source, found, where);
 
   const children = new Map<string, Child>();
-  /** Each name, and the segment that it stands for, one after the other. */
-  const spelt: string[] = [];
+  /** The segment that each name stands for. */
+  const spelt = new Map<string, string>();
   for (const [name, { pieces, child }] of found.leaves) {
     const segment = decodeSegment(pieces);
     if (children.has(segment)) throw damaged(where, name, 'is there twice');
-    spelt.push(name, segment);
+    spelt.set(name, segment);
     const attributes = found.attributes.get(name);
     if (attributes === undefined) {
       children.set(segment, child);
@@ -124,12 +124,11 @@ async function decode(entries: readonly TreeEntry[], source: TreeSource, where: 
 }
 
 function checkNames(
-  spelt: readonly string[],
+  spelt: ReadonlyMap<string, string>,
   where: string,
   isRight: (name: string, segment: string) => boolean,
 ): void {
-  for (let at = 0; at < spelt.length; at += 2) {
-    const [name = '', segment = ''] = [spelt[at], spelt[at + 1]];
+  for (const [name, segment] of spelt) {
     if (!isRight(name, segment)) throw damaged(where, name, 'is not how its key is written');
   }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { openNativeReader } from '../../src/git/native-reader.ts';
@@ -184,7 +184,6 @@ describe.each([
 test('a git that does not know the newest way to be asked is asked in an older one', async () => {
   const { path, first } = makeRepository();
   const directory = temporaryDirectory();
-  mkdirSync(directory, { recursive: true });
   const old = `#!/bin/sh
 for word; do
   case $word in
